@@ -1,0 +1,4 @@
+"""Bytes under their SHA-256: a store, a cache, a server and a client; knows no rows and no FITS."""
+from awe.fileserver.store import Store
+
+__all__ = ["Store"]

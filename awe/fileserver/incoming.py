@@ -1,0 +1,116 @@
+"""A file on its way into a store: written beside, hashed while it is written, then renamed into its place."""
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import io
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from awe.errors import StoreError, StoreFullError
+from awe.fileserver.digest import hash_stream
+from awe.fileserver.owner import Owner
+
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+
+_FICLONE = 0x40049409
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class Incoming:
+    """One such file; nothing of it stays unless it was moved into its place."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / f"{Owner.here()}.{secrets.token_hex(8)}"
+        self.sha = ""
+        self.size = 0
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+
+    def fill(self, source: Source) -> None:
+        """Take all bytes of `source` and note their hash and size."""
+        if isinstance(source, (bytes, bytearray, memoryview)):
+            source = io.BytesIO(source)
+        if isinstance(source, (str, os.PathLike)):
+            with open_source(Path(source)) as stream:
+                self._clone_or_copy(stream)
+        else:
+            self.sha, self.size = hash_stream(source, self.write)
+
+    def _clone_or_copy(self, stream: BinaryIO) -> None:
+        try:
+            fcntl.ioctl(self._descriptor, _FICLONE, stream.fileno())
+        except OSError:
+            self.sha, self.size = hash_stream(stream, self.write)  # no reflinks here, or not between these two
+            return
+        with open(self._descriptor, "rb", buffering=0, closefd=False) as clone:
+            self.sha, self.size = hash_stream(clone)  # type: ignore[arg-type]
+
+    def write(self, data: memoryview) -> None:
+        """Append all of `data`."""
+        while data:
+            data = data[os.write(self._descriptor, data):]
+
+    def move(self, target: Path) -> Path | None:
+        """Make the bytes durable and rename the file to `target`, read-only.
+
+        Returns the folder above if the folder of `target` had to be made. The caller syncs the folders.
+        """
+        os.fchmod(self._descriptor, 0o444)
+        os.fsync(self._descriptor)
+        try:
+            os.rename(self.path, target)
+        except FileNotFoundError:
+            target.parent.mkdir(exist_ok=True)
+            os.rename(self.path, target)
+            return target.parent.parent
+        return None
+
+    def close(self) -> None:
+        """Close the file, and remove it where it was not moved."""
+        os.close(self._descriptor)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
+
+
+def open_source(path: Path) -> BinaryIO:
+    """Open a user's file to read from; StoreError where it is not a regular file that can be read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise StoreError(f"{path} was to be put into the store, but {error.strerror}; give a file that can be read"
+                         ) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise StoreError(f"{path} was to be put into the store, but it is not a regular file; give one that is")
+    return open(descriptor, "rb", buffering=0)  # type: ignore[return-value]
+
+
+@contextlib.contextmanager
+def told_plainly(root: Path) -> Iterator[None]:
+    """Turn what the file system refuses into StoreFullError or StoreError."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StoreFullError(f"a file was to be put into the store {root}, but there is no room "
+                                 f"({error.strerror}); nothing was kept of it; make room, or run `awe gc`") from error
+        if error.errno is None:
+            raise  # not from the file system
+        raise StoreError(f"a file was to be put into the store {root}, but {error.strerror} "
+                         f"({error.filename or 'while writing'}); check the disk and the permissions") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
