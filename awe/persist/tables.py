@@ -60,6 +60,12 @@ candidate = sa.Table(
     sqlite_with_rowid=False,
 )
 
+span = sa.Table(
+    "span", metadata,
+    sa.Column("span", Small, primary_key=True, autoincrement=False, doc="each bin that some candidate is in"),
+    sa.Column("length", sa.BigInteger, nullable=False, doc="2**span microseconds"),
+)
+
 edge = sa.Table(
     "edge", metadata,
     sa.Column("target", RowId, sa.ForeignKey("object.oid"), primary_key=True, autoincrement=False),
@@ -69,6 +75,7 @@ edge = sa.Table(
     sa.Column("sel", Digest, nullable=False, doc="what was asked"),
     sa.Column("at", sa.BigInteger, nullable=False, doc="at what time"),
     sa.Column("input_value", Digest, nullable=False, doc="the value it had"),
+    sa.Column("per", Digest, doc="own sel of the object that this member is made from, where the slot says one_per"),
     sa.Index("ix_edge_input", "input"),
     sqlite_with_rowid=False,
 )
@@ -80,7 +87,7 @@ want = sa.Table(
     sa.Column("sel", Digest, nullable=False, doc="which group the set slot asked for"),
     sa.Column("t_from", sa.BigInteger, nullable=False),
     sa.Column("t_to", sa.BigInteger, nullable=False),
-    sa.Column("n", sa.Integer, nullable=False, doc="how many it got"),
+    sa.Column("n", sa.Integer, nullable=False, doc="how many it got; 0 for a single slot that found nothing"),
     sqlite_with_rowid=False,
 )
 
