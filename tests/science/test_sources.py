@@ -1,0 +1,160 @@
+"""Sources: positions and fluxes of simulated stars, and images that break things."""
+import numba
+import numpy as np
+import pytest
+
+from awe.science import psf
+from awe.science.background import background
+from awe.science.mask import Bit
+from awe.science.sources import COLUMNS, columns, extract, with_sky
+from awe.science.wcs import Wcs
+
+
+def star_field(shape=(300, 320), n=200, fwhm=3.0, noise=5.0, seed=2, least=2e3, most=5e4, apart=18.0):
+    """Gaussian stars with Poisson noise (gain 1) on a grid that is shaken; returns image, variance, x, y, flux."""
+    rng = np.random.default_rng(seed)
+    gx, gy = np.meshgrid(np.arange(apart, shape[1] - apart, apart), np.arange(apart, shape[0] - apart, apart))
+    pick = rng.permutation(gx.size)[:n]
+    x, y = gx.ravel()[pick] + rng.uniform(-2, 2, len(pick)), gy.ravel()[pick] + rng.uniform(-2, 2, len(pick))
+    flux = np.exp(rng.uniform(np.log(least), np.log(most), len(pick)))
+    sigma = fwhm / 2.3548
+    yy, xx = np.mgrid[:shape[0], :shape[1]]
+    image = np.zeros(shape)
+    for a, b, f in zip(x, y, flux, strict=True):
+        image += f / (2 * np.pi * sigma ** 2) * np.exp(-0.5 * ((xx - a) ** 2 + (yy - b) ** 2) / sigma ** 2)
+    variance = image + noise ** 2
+    return (image + rng.normal(0, 1, shape) * np.sqrt(variance) + 50).astype(np.float32), variance, x, y, flux
+
+
+def pair(found, x, y):
+    d = np.hypot(found["XWIN_IMAGE"][None] - 1 - np.asarray(x)[:, None], found["YWIN_IMAGE"][None] - 1
+                 - np.asarray(y)[:, None])
+    best = d.argmin(axis=1)
+    return best, d[np.arange(len(x)), best]
+
+
+@pytest.fixture(scope="module")
+def field():
+    image, variance, x, y, flux = star_field()
+    return extract(image, variance), x, y, flux
+
+
+def test_finds_all_with_right_positions_and_errors(field):
+    found, x, y, _ = field
+    best, distance = pair(found, x, y)
+    assert distance.max() < 0.5
+    assert np.median(found["X_IMAGE"][best] - 1 - x) == pytest.approx(0, abs=0.03)
+    pulls = (found["XWIN_IMAGE"][best] - 1 - x) / np.sqrt(found["ERRX2WIN_IMAGE"][best])
+    assert 0.75 < np.std(pulls) < 1.3
+
+
+def test_fluxes_and_errors(field):
+    found, x, y, flux = field
+    best, _ = pair(found, x, y)
+    total = found["FLUX_APER5"][best]
+    assert np.median(total / flux) == pytest.approx(1.0, abs=0.01)
+    pulls = (found["FLUX_APER4"][best] - flux) / found["FLUXERR_APER4"][best]
+    assert 0.75 < np.std(pulls) < 1.3
+    auto = found["FLUX_AUTO"][best] / flux
+    assert 0.9 < np.median(auto) <= 1.01
+    bright = flux > 1e4
+    assert np.median(found["FLUX_RADIUS"][best][bright]) == pytest.approx(1.5, abs=0.1)
+    assert np.median(found["FWHM_IMAGE"][best][bright]) == pytest.approx(3.0, rel=0.05)
+
+
+def test_seeing_and_stars(field):
+    found, *_ = field
+    star = psf.seeing(found)
+    assert star.fwhm == pytest.approx(3.0, rel=0.05) and star.nstars > 20
+    assert star.ellipticity < 0.1
+    assert np.median(found["CLASS_STAR"][found["SNR_WIN"] > 50]) > 0.9
+    assert star.arcsec(0.5) == pytest.approx(star.fwhm / 2)
+
+
+def test_ordered_and_described(field):
+    found, *_ = field
+    assert found.dtype.names == tuple(c.name for c in COLUMNS)
+    assert np.all(np.diff(found["FLUX_AUTO"]) <= 0) and found["NUMBER"][0] == 1
+    assert len({c.name for c in COLUMNS}) == len(COLUMNS) and all(c.description and c.ucd for c in COLUMNS)
+    names = [c.name for c in columns((3.0, 5.0))]
+    assert "FLUX_APER2" in names and "FLUX_APER3" not in names
+
+
+def test_a_neighbour_does_not_add_its_light():
+    yy, xx = np.mgrid[:101, :121]
+    gauss = lambda x, y, f: f / (2 * np.pi * 2.25) * np.exp(-0.5 * ((xx - x) ** 2 + (yy - y) ** 2) / 2.25)
+    image = gauss(50, 50, 2e4) + gauss(60, 50, 5e4) + np.random.default_rng(0).normal(0, 1, xx.shape)
+    found = extract(image)
+    best, distance = pair(found, [50.0], [50.0])
+    assert distance[0] < 0.2
+    assert found["FLUX_APER5"][best[0]] == pytest.approx(2e4, rel=0.03)
+    assert found["FRAC_APER5"][best[0]] > 0.1
+
+
+def test_saturated_kept_and_cosmics_out():
+    image, variance, x, y, flux = star_field()
+    mask = np.zeros(image.shape, np.uint16)
+    i, j = int(flux.argmax()), int(flux.argsort()[-2])
+    mask[int(round(y[i])), int(round(x[i]))] = Bit.SATURATED
+    mask[int(round(y[j])), int(round(x[j])) + 1] = Bit.COSMIC
+    image[int(round(y[j])), int(round(x[j])) + 1] = 1e6
+    found = extract(image, variance, mask)
+    best, distance = pair(found, x, y)
+    assert distance[i] < 0.5 and found["FLAGS"][best[i]] & 4 and found["IMAFLAGS_ISO"][best[i]] & Bit.SATURATED
+    assert distance[j] < 0.5 and found["FLUX_APER4"][best[j]] == pytest.approx(flux[j], rel=0.15)
+
+
+@pytest.mark.parametrize("image", [np.full((50, 60), np.nan), np.zeros((50, 60)), np.full((40, 40), 7.0),
+                                   np.ones((3, 4)), np.full((64, 64), -np.inf)])
+def test_nothing_to_find(image):
+    found = extract(image)
+    assert len(found) == 0 and found.dtype.names
+    assert len(with_sky(found, Wcs.tangent(10, 10, 0.5), 25.0)["ALPHA_J2000"]) == 0
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">f8", "<f8"])
+def test_byte_order_does_not_matter(dtype):
+    image, variance, *_ = star_field(n=20)
+    a, b = extract(image, variance), extract(image.astype(dtype), variance.astype(dtype))
+    assert a.tobytes() == b.tobytes()
+
+
+def test_limits_of_sep_are_raised():
+    rng = np.random.default_rng(8)
+    image = rng.normal(0, 1, (700, 700)).astype(np.float32)
+    yy, xx = np.mgrid[:700, :700]
+    image += (3e3 * np.exp(-0.5 * ((xx - 350) ** 2 + (yy - 350) ** 2) / 150 ** 2)).astype(np.float32)
+    image += (rng.random((700, 700)) < 0.02) * 300
+    assert len(extract(image, sky=background(rng.normal(0, 1, (700, 700))))) > 0
+
+
+def test_same_bits_with_any_number_of_threads():
+    image, variance, *_ = star_field()
+    before = numba.get_num_threads()
+    try:
+        numba.set_num_threads(1)
+        one = extract(image, variance)
+    finally:
+        numba.set_num_threads(before)
+    assert one.tobytes() == extract(image, variance).tobytes()
+
+
+def test_weight_plane_sets_the_threshold():
+    image, variance, *_ = star_field()
+    weight = np.full(image.shape, 1 / 25.0, np.float32)
+    weight[:, 160:] = 1 / 25.0e4
+    found = extract(image, variance, weight=weight)
+    assert np.count_nonzero(found["X_IMAGE"] < 155) > 20
+    assert np.count_nonzero(found["X_IMAGE"] > 170) < np.count_nonzero(found["X_IMAGE"] < 155)
+
+
+def test_sky_columns(field):
+    found, *_ = field
+    wcs = Wcs.tangent(150.0, 2.0, 0.4, crpix=(160.0, 150.0))
+    sky = with_sky(found, wcs, zero_point=25.0)
+    x, y = wcs.sky_to_pixel(sky["ALPHA_J2000"], sky["DELTA_J2000"])
+    np.testing.assert_allclose(x + 1, found["XWIN_IMAGE"], atol=1e-6)
+    np.testing.assert_allclose(y + 1, found["YWIN_IMAGE"], atol=1e-6)
+    good = found["FLUX_APER4"] > 0
+    np.testing.assert_allclose(sky["MAG_APER4"][good], 25 - 2.5 * np.log10(found["FLUX_APER4"][good]))
+    assert np.isnan(sky["MAG_APER4"][~good]).all()
