@@ -41,9 +41,43 @@ class Declaration(Generic[T]):
     def __set_name__(self, owner: type, name: str) -> None:
         self.name, self.owner = name, owner
 
+    if not TYPE_CHECKING:
+        def __get__(self, obj, owner):
+            """On a class, the start of a path; on an object that does not hold the value yet, the value."""
+            if obj is not None:
+                return obj.__read__(self)
+            return owner.__path__(self) if hasattr(owner, "__path__") else self
+
     def __repr__(self) -> str:
         unit = f" [{self.unit}]" if self.unit else ""
         return f"<{self.role} {self.name}: {self.type.__name__}{unit}, {self.doc}>"
+
+
+class SystemAttribute(Generic[T]):
+    """What every object has without declaring it: identity, owner, validity, state."""
+
+    role = "system"
+    name: str = ""
+
+    def __init__(self, type_: type[T], doc: str, column: str, *, default: T | None = None, editable: bool = False) -> None:
+        self.type, self.doc, self.unit = type_, doc, ""
+        self.column, self.default, self.editable = column, default, editable
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    if TYPE_CHECKING:
+        @overload
+        def __get__(self, obj: None, owner: Any) -> Any: ...
+        @overload
+        def __get__(self, obj: object, owner: Any) -> T: ...
+        def __get__(self, obj: Any, owner: Any) -> Any: ...
+        def __set__(self, obj: object, value: T) -> None: ...
+    else:
+        __get__ = Declaration.__get__
+
+    def __repr__(self) -> str:
+        return f"<{self.role} {self.name}: {self.type.__name__}, {self.doc}>"
 
 
 class Attribute(Declaration[T]):

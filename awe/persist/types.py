@@ -56,8 +56,52 @@ class HexId(TypeDecorator[str]):
         return None if value is None else bytes(value).hex()
 
 
+class Real(TypeDecorator[float]):
+    """A double that may be NaN: SQLite, which has no NaN, keeps it as the word ``nan``.
+
+    On both databases NaN is greater than every number.
+    """
+
+    impl = sa.Double
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
+        """Give SQLite the word for NaN."""
+        return "nan" if value != value and dialect.name == "sqlite" else value
+
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Any:
+        """Give Python a float; PostgreSQL does so by itself."""
+        return read_real if dialect.name == "sqlite" else None
+
+
+def read_real(value: Any) -> float | None:
+    """What SQLite kept for a double."""
+    return float(value) if type(value) is str else value
+
+
 #: A 16-byte digest, as bytes on both sides.
 Digest = sa.LargeBinary(16)
 
 #: A local row number: int64, and on SQLite the rowid itself.
 RowId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+COLUMN_TYPES: dict[type, sa.types.TypeEngine[Any]] = {
+    bool: sa.Boolean(), int: sa.BigInteger(), float: Real(), str: sa.String(), datetime.datetime: Instant()}
+
+
+def coerce(type_: type, value: Any) -> Any:
+    """Return `value` as a `type_`, without loss: numpy scalars are taken, an int for a float, but no text for a number.
+
+    Raises TypeError where that cannot be.
+    """
+    if value is None or type(value) is type_:
+        return value
+    if hasattr(value, "item") and not isinstance(value, str | bytes):
+        value = value.item()
+    if type_ is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type_ is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, type_) and not (type_ is int and isinstance(value, bool)):
+        return type_(value) if type_ in (int, float, str) else value
+    raise TypeError(f"{value!r} is no {type_.__name__}")

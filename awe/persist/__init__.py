@@ -1,0 +1,1 @@
+"""Objects and rows: knows no astronomy, arrays or files."""

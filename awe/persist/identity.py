@@ -1,0 +1,63 @@
+"""Who asks, on behalf of which project: what they may see is one criterion, put into every statement."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+MYDB, PROJECT, ASTROWISE, WORLD, VO = 1, 2, 3, 4, 5
+LEVELS = {MYDB: "MyDB", PROJECT: "Project", ASTROWISE: "Astro-WISE", WORLD: "World", VO: "VO"}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A user, the project they work for and the privileges that new objects get.
+
+    An anonymous user has no name and the number 0, sees what the world may see, and writes nothing.
+    """
+
+    user: str
+    user_id: int
+    project: str
+    project_id: int
+    privileges: int
+    member_of: frozenset[int] = frozenset()
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether nobody in particular asks."""
+        return self.user_id == 0
+
+    @property
+    def lowest(self) -> int:
+        """The privileges from which on everything is visible."""
+        return WORLD if self.is_anonymous else ASTROWISE
+
+    @property
+    def projects(self) -> tuple[int, ...]:
+        """The projects whose objects are visible: those one is a member of and the current one, which may be public."""
+        return () if self.is_anonymous else tuple(sorted(self.member_of | {self.project_id}))
+
+    def visible(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
+        """The criterion on `table`, which is `object`, `candidate` or an alias of one of them."""
+        levels = table.c.privileges
+        if self.is_anonymous:
+            return levels >= self.lowest
+        return sa.or_(levels >= self.lowest,
+                      sa.and_(levels == PROJECT, table.c.project_id.in_(self.projects)),
+                      sa.and_(levels == MYDB, table.c.creator_id == self.user_id))
+
+    def sees(self, privileges: int, project_id: int, creator_id: int) -> bool:
+        """The same criterion for one object at hand."""
+        return bool(privileges >= self.lowest or (privileges == PROJECT and project_id in self.projects)
+                    or (privileges == MYDB and not self.is_anonymous and creator_id == self.user_id))
+
+
+def all_readers_see(reader: Any, thing: Any) -> bool:
+    """Whether everybody who sees `reader` sees `thing`; both have privileges, project_id and creator_id."""
+    if thing.privileges >= min(reader.privileges, WORLD) and thing.privileges >= ASTROWISE:
+        return True
+    if thing.privileges == PROJECT:
+        return bool(reader.privileges <= PROJECT and reader.project_id == thing.project_id)
+    return bool(thing.privileges == MYDB and reader.privileges == MYDB and reader.creator_id == thing.creator_id)

@@ -1,0 +1,86 @@
+"""Python values to rows, in the form that the database driver takes, and rows into tables."""
+from __future__ import annotations
+
+import datetime
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from awe.persist.declare import number_of
+from awe.persist.mapping import Mapped, Mapping
+from awe.persist.types import to_microseconds
+
+Row = tuple[Any, ...]
+
+#: From how many rows on PostgreSQL takes them by COPY.
+COPY_FROM = 200
+
+
+def write_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
+    """Insert `rows`, which have a value for each column of `table` in order."""
+    if not rows:
+        return
+    names = tuple(table.columns.keys())
+    if connection.dialect.name == "postgresql" and len(rows) >= COPY_FROM:
+        _copy(connection, table.name, names, rows)
+    else:
+        connection.exec_driver_sql(insert_text(table.name, names, connection.dialect.name), list(rows))
+
+
+@functools.cache
+def insert_text(table: str, names: tuple[str, ...], dialect: str) -> str:
+    """The INSERT of one row with a value for each of `names`."""
+    mark = "?" if dialect == "sqlite" else "%s"
+    columns = ", ".join(f'"{name}"' for name in names)
+    return f'INSERT INTO "{table}" ({columns}) VALUES ({", ".join([mark] * len(names))})'
+
+
+def _copy(connection: sa.Connection, table: str, names: Iterable[str], rows: Iterable[Row]) -> None:
+    columns = ", ".join(f'"{name}"' for name in names)
+    cursor: Any = connection.connection.cursor()
+    with cursor, cursor.copy(f'COPY "{table}" ({columns}) FROM STDIN') as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def encoder(type_: type, dialect: str) -> Callable[[Any], Any] | None:
+    """What makes a value of `type_` ready for the driver; None where nothing has to be done."""
+    if type_ is datetime.datetime:
+        return lambda value: None if value is None else to_microseconds(value)
+    if type_ is float and dialect == "sqlite":
+        return lambda value: "nan" if value != value else value
+    return None
+
+
+@functools.cache
+def columns_of(mapping: Mapping, table: sa.Table, dialect: str) -> tuple[tuple[str, Any, Callable[[Any], Any] | None], ...]:
+    """(name, default, encoder) for each own column of `table`, a table of this class."""
+    found = []
+    for column in table.columns:
+        declared = mapping.attributes.get(column.key)
+        if declared is not None:
+            found.append((column.key, declared.default, encoder(declared.type, dialect)))
+        elif column.key not in ("oid", "owner_oid", "slot"):
+            found.append((column.key, None, None))
+    return tuple(found)
+
+
+def class_rows(obj: Mapped, oid: int, links: dict[str, int | None], dialect: str) -> list[tuple[sa.Table, Row]]:
+    """The rows of an object in the tables of its class, and of its parts; `links` are its ``<name>_oid``."""
+    mapping = type(obj).__mapping__
+    values = {**obj.__dict__, **links}
+    found = [(table, (oid, *own_values(mapping, table, values, dialect))) for table in mapping.tables]
+    for name, declared in mapping.parts.items():
+        part = values.get(name)
+        if part is not None:
+            theirs = declared.type.__mapping__
+            found.append((theirs.table, (oid, number_of(name), *own_values(theirs, theirs.table, part.__dict__, dialect))))
+    return found
+
+
+def own_values(mapping: Mapping, table: sa.Table, values: dict[str, Any], dialect: str) -> list[Any]:
+    """The values of the own columns of `table`, ready for the driver."""
+    return [values.get(name, default) if encode is None else encode(values.get(name, default))
+            for name, default, encode in columns_of(mapping, table, dialect)]

@@ -1,0 +1,245 @@
+"""The database in use: `connect` opens one, `current` is the one all statements go to, `transaction` writes.
+
+Reading needs no transaction: every statement sees the database as it is, and none stays open while the user's own code runs.
+Writing is one short transaction from its first statement on; on SQLite it begins with BEGIN IMMEDIATE.
+"""
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import random
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from awe.errors import InstanceError, SchemaError, TransientError
+from awe.persist import filesystem, names, tables
+from awe.persist.identity import Identity
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 30.0
+SNAPSHOT = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
+WRITE = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "BEGIN"}
+RETRIED_STATES = {"40001", "40P01", "55P03"}
+
+_default: Database | None = None
+_current: contextvars.ContextVar[Database | None] = contextvars.ContextVar("awe_database", default=None)
+
+
+class Database:
+    """An open database, and who uses it.
+
+    Attributes
+    ----------
+    engine
+        the engine; its connections are in autocommit mode
+    identity
+        user, project and privileges
+    objects
+        the persistent objects that Python holds, by their row number: one row is one object
+    """
+
+    def __init__(self, engine: sa.Engine, identity: Identity) -> None:
+        self.engine, self.identity = engine, identity
+        self.objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+        self.names = names.NameBook()
+        self.lock = threading.Lock()
+        self._thread = threading.local()
+
+    @property
+    def dialect(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        return self.engine.dialect.name
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection to read from; inside `transaction`, the one that writes."""
+        open_one: sa.Connection | None = getattr(self._thread, "connection", None)
+        if open_one is not None:
+            yield open_one
+            return
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[sa.Connection]:
+        """A connection whose statements all see the database as it was at the first of them."""
+        if getattr(self._thread, "connection", None) is not None:
+            raise TransientError("a snapshot was asked for inside a transaction, which sees its own writes; ask before it begins")
+        with self.engine.connect() as connection:
+            connection.exec_driver_sql(SNAPSHOT[self.dialect])
+            yield connection
+            connection.rollback()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """A connection whose statements are all done at the end of the block, or none of them; a block within joins in."""
+        outer: sa.Connection | None = getattr(self._thread, "connection", None)
+        if outer is not None:
+            yield outer
+            return
+        with self.engine.connect() as connection:
+            connection.exec_driver_sql(WRITE[self.dialect])
+            self._thread.connection, self._thread.after = connection, []
+            try:
+                yield connection
+                connection.commit()
+            except BaseException:
+                self.names.forget()
+                connection.rollback()
+                raise
+            else:
+                self.names.keep()
+                after = self._thread.after
+            finally:
+                self._thread.connection, self._thread.after = None, []
+        for action in after:
+            action()
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Do `action` when the transaction of this thread has been committed; never if it is rolled back."""
+        self._thread.after.append(action)
+
+    def write(self, work: Callable[[sa.Connection], T]) -> T:
+        """Run `work` in a transaction; when the database is busy, the whole of it is done again."""
+        if getattr(self._thread, "connection", None) is not None:
+            return work(self._thread.connection)
+        give_up = time.monotonic() + 2 * BUSY_SECONDS
+        while True:
+            try:
+                with self.transaction() as connection:
+                    return work(connection)
+            except sa.exc.OperationalError as error:
+                if not is_busy(error):
+                    raise
+                if time.monotonic() > give_up:
+                    raise TransientError(f"the database stayed busy for {2 * BUSY_SECONDS:.0f} seconds: {error.orig}; "
+                                         "try again when the others are done") from error
+                time.sleep(random.uniform(0.01, 0.1))
+
+    def find_identity(self, user: str, project: str, privileges: int | None = None) -> Identity:
+        """The identity of `user` in `project`; both are written down when they are new."""
+        with self.reading() as connection:
+            found = names.find_identity(connection, user, project, privileges)
+        while found is None:
+            self.write(lambda connection: names.make_identity(connection, user, project))
+            with self.reading() as connection:
+                found = names.find_identity(connection, user, project, privileges)
+        return found
+
+    def act_as(self, identity: Identity) -> None:
+        """Use the database as somebody else, or for another project."""
+        self.identity = identity
+
+    def close(self) -> None:
+        """Give all connections back."""
+        global _default
+        self.engine.dispose()
+        if _default is self:
+            _default = None
+
+    def __repr__(self) -> str:
+        who = self.identity
+        return f"<{self.engine.url.render_as_string()} as {who.user or 'anonymous'} for {who.project}>"
+
+
+def connect(url: str, *, user: str = "", project: str = "default", privileges: int | None = None,
+            durable: bool = False, create: bool = False) -> Database:
+    """Open a database and make it the current one.
+
+    Parameters
+    ----------
+    url
+        ``sqlite:////path/to/file.db`` or ``postgresql://user@host/name``
+    user
+        who uses it; nobody is anonymous, and reads only what the world may see
+    project
+        the project that new objects belong to; made when it does not exist
+    privileges
+        of new objects, 1 to 5; by default those of the project
+    durable
+        whether SQLite waits for the disk at every commit
+    create
+        whether missing tables are made, for tests and for trying out; otherwise ``awe db upgrade`` makes them
+
+    Raises
+    ------
+    InstanceError
+        the database is not there, or lies on a network file system
+    SchemaError
+        it has no tables
+    """
+    global _default
+    engine = open_engine(url, durable=durable, create=create)
+    database = Database(engine, Identity(user, 0, project, 0, privileges or 0))
+    try:
+        if create:
+            tables.metadata.create_all(engine)
+        if not sa.inspect(engine).has_table(tables.object_.name):
+            raise SchemaError(f"{engine.url.render_as_string()} has no tables; `awe db upgrade` makes them")
+        database.act_as(database.find_identity(user, project, privileges))
+    except sa.exc.OperationalError as error:
+        engine.dispose()
+        raise InstanceError(f"cannot open {engine.url.render_as_string()}: {error.orig}; see that the database is there and runs") from error
+    except BaseException:
+        engine.dispose()
+        raise
+    _default = database
+    return database
+
+
+def current() -> Database:
+    """The database that all statements go to."""
+    database = _current.get() or _default
+    if database is None:
+        raise InstanceError("no database is open; connect(url) opens one, and so does the prompt")
+    return database
+
+
+@contextlib.contextmanager
+def using(database: Database) -> Iterator[Database]:
+    """Let `database` be the current one inside the block, for this thread alone."""
+    token = _current.set(database)
+    try:
+        yield database
+    finally:
+        _current.reset(token)
+
+
+@contextlib.contextmanager
+def transaction() -> Iterator[sa.Connection]:
+    """A transaction on the current database."""
+    with current().transaction() as connection:
+        yield connection
+
+
+def open_engine(url: str, *, durable: bool = False, create: bool = True) -> sa.Engine:
+    """An engine with the habits described at the top of this page."""
+    parsed = sa.make_url(url)
+    if parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() not in WRITE:
+        raise InstanceError(f"{parsed.render_as_string()}: only SQLite and PostgreSQL are supported")
+    if parsed.get_backend_name() == "postgresql":
+        return sa.create_engine(parsed, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
+    filesystem.check_sqlite_path(parsed.database, create=create)
+    engine = sa.create_engine(parsed, isolation_level="AUTOCOMMIT", connect_args={"timeout": BUSY_SECONDS, "cached_statements": 512})
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: Any) -> None:
+        for pragma in ("journal_mode=WAL", f"synchronous={'FULL' if durable else 'NORMAL'}", "foreign_keys=ON",
+                       f"busy_timeout={int(BUSY_SECONDS * 1000)}", "cache_size=-65536", "temp_store=MEMORY"):
+            connection.execute(f"PRAGMA {pragma}")
+    return engine
+
+
+def is_busy(error: sa.exc.OperationalError) -> bool:
+    """Whether trying again may help: a lock, or a conflict with another transaction."""
+    if getattr(error.orig, "sqlstate", None) in RETRIED_STATES:
+        return True
+    return "database is locked" in str(error.orig) or "database table is locked" in str(error.orig)

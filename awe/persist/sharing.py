@@ -1,0 +1,45 @@
+"""Everybody who sees an object sees what it was made from; what would break that is refused."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from awe.errors import ForbiddenError
+from awe.persist import tables
+from awe.persist.among import among
+from awe.persist.identity import LEVELS, all_readers_see
+from awe.persist.mapping import class_of
+from awe.persist.rows import Row
+from awe.persist.session import Database
+
+
+def read_inputs(database: Database, connection: sa.Connection, oids: set[int]) -> dict[int, Any]:
+    """What has to be known of the visible objects among `oids` to use them: owner, value, digest of the natural key."""
+    if not oids:
+        return {}
+    root, found = tables.object_.c, tables.candidate.c
+    own = sa.select(found.own).where(found.oid == root.oid).limit(1).scalar_subquery().label("own")
+    statement = sa.select(root.oid, root.class_id, root.privileges, root.project_id, root.creator_id, root.value, own).where(
+        among(root.oid, oids, database.dialect), database.identity.visible(tables.object_))
+    return {row.oid: row for row in connection.execute(statement)}
+
+
+def check(readers: Mapping[int, Any], edges: Iterable[Row], inputs: Mapping[int, Any]) -> None:
+    """Raise ForbiddenError when one of the new objects uses what not all who see it may see."""
+    hidden = {}
+    for target, _, _, used, *_ in edges:
+        thing = inputs.get(used) or readers[used]
+        if not all_readers_see(readers[target], thing):
+            hidden[used] = (readers[target], thing)
+    if hidden:
+        reader, thing = next(iter(hidden.values()))
+        raise ForbiddenError(f"an object with privileges {reader.privileges} ({LEVELS.get(reader.privileges)}) cannot use "
+                             f"{len(hidden)} with fewer readers, such as a {_class(thing)} with privileges {thing.privileges} "
+                             f"({LEVELS.get(thing.privileges)}); publish those first, or lower context.set_privileges")
+
+
+def _class(row: Any) -> str:
+    cls = class_of(row.class_id)
+    return cls.__name__ if cls else f"class {row.class_id}"
