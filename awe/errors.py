@@ -19,7 +19,8 @@
     │   └── TransientError                  it may succeed next time: killed, disk full, database gone
     ├── IngestError (ValueError)            a file was refused
     │   ├── HeaderError                     a header lacks something, or says what cannot be
-    │   └── FitsError                       not a FITS file that can be read safely
+    │   ├── FitsError                       not a FITS file that can be read safely
+    │   └── CatalogueError                  a table of sources that cannot be read or used
     ├── InstrumentError (ValueError)        an instrument file is wrong
     ├── StoreError (OSError)                the file store cannot do it
     │   ├── IntegrityError                  bytes are not what their name says
@@ -111,6 +112,10 @@ class HeaderError(IngestError):
 
 class FitsError(IngestError):
     """A file is not a FITS file that can be read, or not safely."""
+
+
+class CatalogueError(IngestError):
+    """A table of sources cannot be read or used; the message names the column and the row."""
 
 
 class InstrumentError(AweError, ValueError):
