@@ -5,16 +5,21 @@ a flat, which filters there are, and how raws are grouped. This package reads su
 with care, and describes what is in them; it knows no database and no science.
 """
 from awe.instruments.calibration import GroupDefinition, ValidityDefinition
+from awe.instruments.check import Checked, CheckReport, check
 from awe.instruments.chip import AmplifierDefinition, ChipDefinition
 from awe.instruments.definition import Definition, load, shipped
 from awe.instruments.filters import FilterDefinition
 from awe.instruments.fitsfile import FitsFile, Hdu, Limits, open_fits
 from awe.instruments.identify import identify
 from awe.instruments.night import midnight_of, night_of, night_window
+from awe.instruments.reduced import Plane, ReducedDescription, describe_reduced, is_reduced
 from awe.instruments.translate import RawDescription, Translation, translate
+from awe.instruments.validation import plausible
 
 __all__ = [
     "AmplifierDefinition",
+    "CheckReport",
+    "Checked",
     "ChipDefinition",
     "Definition",
     "FilterDefinition",
@@ -22,15 +27,21 @@ __all__ = [
     "GroupDefinition",
     "Hdu",
     "Limits",
+    "Plane",
     "RawDescription",
+    "ReducedDescription",
     "Translation",
     "ValidityDefinition",
+    "check",
+    "describe_reduced",
     "identify",
+    "is_reduced",
     "load",
     "midnight_of",
     "night_of",
     "night_window",
     "open_fits",
+    "plausible",
     "shipped",
     "translate",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from awe.errors import HeaderError
 from awe.instruments.dates import parse_date, to_utc
@@ -109,6 +110,35 @@ def binning(value: Value) -> str:
     if len(numbers) not in (1, 2) or "0" in numbers:
         raise HeaderError(f"binning {value!r} should be one or two whole numbers")
     return f"{int(numbers[0])}x{int(numbers[-1])}"
+
+
+def readout_mode(definition: Definition, source: Source) -> str:
+    """Return the readout mode by its rule, else binning and window."""
+    stated = find(definition, "readout_mode", source)
+    if stated is not None:
+        return plain(stated)
+    value = find(definition, "binning", source)
+    mode = "1x1" if value is None else binning(value)
+    window = find(definition, "window", source)
+    return mode if window is None else f"{mode}-{plain(window)}"
+
+
+def extra(definition: Definition, source: Source) -> dict[str, Value]:
+    """Return the science keywords that the camera keeps."""
+    found = {word: source.keyword(word) for word in definition.keep}
+    return {word: value for word, value in found.items() if value is not None and value == value}
+
+
+def common(definition: Definition, source: Source, warnings: list[str]) -> dict[str, Any]:
+    """Return the attributes that raw and calibrated frames share and that may be missing."""
+    ra = optional(definition, "ra", source, right_ascension, warnings)
+    dec = optional(definition, "dec", source, declination, warnings)
+    if ra is None or dec is None:
+        ra = dec = None
+    return {"readout_mode": readout_mode(definition, source),
+            "object": optional(definition, "object", source, plain, warnings),
+            "airmass": optional(definition, "airmass", source, airmass, warnings), "ra": ra, "dec": dec,
+            "observer": optional(definition, "observer", source, plain, warnings)}
 
 
 def exposure_name(definition: Definition, source: Source, start: datetime) -> str:

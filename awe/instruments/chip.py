@@ -16,8 +16,8 @@ FLIPS = ("none", "x", "y", "xy")
 SECTIONS = ("data", "overscan", "prescan", "overscan_y")
 QUANTITIES = ("gain", "read_noise", "saturation")
 AMPLIFIER_WORDS = ("name", "hdu", *SECTIONS, "position", "flip", *QUANTITIES, "linearity")
-CHIP_WORDS = ("name", "hdu", "size", "readout_mode", "origin", "crpix", "amplifier", *SECTIONS, "flip", *QUANTITIES,
-              "linearity")
+CHIP_WORDS = ("name", "hdu", "size", "optional", "readout_mode", "origin", "crpix", "amplifier",
+              *SECTIONS, "flip", *QUANTITIES, "linearity")
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
@@ -47,7 +47,8 @@ class ChipDefinition:
     """One detector.
 
     `shape` is (ny, nx) of the light-sensitive pixels without binning; `crpix` the nominal reference pixel of the
-    telescope axis, 1-based (x, y), in the assembled chip; `origin` the section from which positions are counted.
+    telescope axis, 1-based (x, y), in the assembled chip; `origin` the section from which positions are counted. Files
+    without an `optional` chip are complete all the same.
     """
 
     name: str
@@ -57,6 +58,7 @@ class ChipDefinition:
     readout_modes: tuple[str, ...] = ()
     origin: str | None = None
     crpix: tuple[float, float] | tuple[str, str] | None = None
+    optional: bool = False
 
 
 def expand(text: str) -> list[tuple[str, list[str]]]:
@@ -109,7 +111,7 @@ def _read_family(table: Table, common: list[dict[str, Any]], focal_plane: dict[s
     linearity = _linearity(table)
     amplifiers = own or ([{"name": "A", "flip": flip, **sections}] if any(sections.values()) or not common else common)
     chip = {"hdu": _hdu(table), "shape": _shape(table), "readout_modes": table.texts("readout_mode"),
-            "origin": _section_word(table, "origin"), "crpix": _crpix(table)}
+            "origin": _section_word(table, "origin"), "crpix": _crpix(table), "optional": table.truth("optional")}
     table.finish(CHIP_WORDS)
     complete = [_with_quantities(amplifier, n, quantities, linearity, defaults, table, len(amplifiers))
                 for n, amplifier in enumerate(amplifiers)]
@@ -183,7 +185,8 @@ def _section_word(table: Table, word: str) -> str | None:
     except HeaderError as error:
         raise table.error(f"{word}: {error}") from None
     if section is None or (word != "position" and (section.flip_x or section.flip_y)):
-        raise table.error(f"{word} = {text!r} should run from low to high pixels, from 1; only position may run backwards")
+        raise table.error(f"{word} = {text!r} should run from low to high pixels, from 1; only position may run "
+                          "backwards")
     return text
 
 
@@ -191,7 +194,8 @@ def _hdu(table: Table) -> int | str | None:
     value = table.take("hdu")
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | str) or value == "" or (isinstance(value, int) and value < 0):
+    if isinstance(value, bool) or not isinstance(value, int | str) or value == "" or (
+            isinstance(value, int) and value < 0):
         raise table.error(f"hdu = {value!r} should be a number (0 is the primary) or an EXTNAME")
     return value
 
@@ -241,5 +245,6 @@ def _linearity(table: Table) -> tuple[float, ...] | None:
         return None
     if not isinstance(value, list) or not value or not all(
             isinstance(c, int | float) and not isinstance(c, bool) for c in value):
-        raise table.error(f"linearity should be a list of coefficients c1, c2, ... of c1 m + c2 m^2 + ..., not {value!r}")
+        raise table.error("linearity should be a list of coefficients c1, c2, ... of c1 m + c2 m^2 + ..., not "
+                          f"{value!r}")
     return tuple(float(c) for c in value)

@@ -120,7 +120,8 @@ def _read_check(word: str, content: Any, table: Table) -> Check:
         except ValueError as error:
             raise inner.error(str(error)) from None
     present = inner.truth("present") if "present" in inner else None
-    check = Check(word, any_of=_globs(inner.take("is", []), word, table), none_of=_globs(inner.take("not", []), word, table),
+    check = Check(word, any_of=_globs(inner.take("is", []), word, table),
+                  none_of=_globs(inner.take("not", []), word, table),
                   below=inner.number("below"), above=inner.number("above"), regex=regex, present=present)
     inner.finish(WORDS)
     return check

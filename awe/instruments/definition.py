@@ -162,9 +162,11 @@ def _read_instrument(head: Table) -> dict[str, Any]:
     if offset is None:
         raise head.error("needs utc_offset, the hours that local time is ahead of UTC (negative in the Americas)")
     return {
-        "name": head.required_text("name"), "version": head.integer("version", 1, low=1), "telescope": head.text("telescope"),
+        "name": head.required_text("name"), "version": head.integer("version", 1, low=1),
+        "telescope": head.text("telescope"),
         "utc_offset": offset, "latitude": head.number("latitude", low=-90.0, high=90.0),
-        "longitude": head.number("longitude", low=-180.0, high=360.0), "elevation": head.number("elevation", low=-500.0),
+        "longitude": head.number("longitude", low=-180.0, high=360.0),
+        "elevation": head.number("elevation", low=-500.0),
         "pixel_scale": head.number("pixel_scale", low=1e-4, high=3600.0),
         "rotation": head.number("rotation", low=-360.0, high=360.0), "parity": PARITIES[parity] if parity else None,
         "infrared": infrared, "dark": head.choice("dark", ("exact", "scaled"), "exact" if infrared else "scaled"),
@@ -172,7 +174,8 @@ def _read_instrument(head: Table) -> dict[str, Any]:
         "date_is": head.choice("date_is", ("start", "mid", "end"), "start"),
         "timescale": head.choice("timescale", SCALES, "utc"),
         "checksum": head.choice("checksum", ("verify", "data", "ignore"), "verify"),
-        "placeholders": tuple(text.strip().casefold() for text in head.texts("placeholders")), "keep": head.texts("keep")}
+        "placeholders": tuple(text.strip().casefold() for text in head.texts("placeholders")),
+        "keep": head.texts("keep")}
 
 
 def _defaults(head: Table) -> dict[str, Any]:
@@ -185,7 +188,8 @@ def _defaults(head: Table) -> dict[str, Any]:
 
 
 def _read_header(table: Table) -> dict[str, Rule]:
-    rules = {word: read_rule(table.take(word), table.inside(word), table.file) for word in HEADER_WORDS if word in table}
+    rules = {word: read_rule(table.take(word), table.inside(word), table.file)
+             for word in HEADER_WORDS if word in table}
     table.finish(HEADER_WORDS)
     return rules
 
@@ -205,7 +209,8 @@ def _read_levels(table: Table) -> dict[str, tuple[float, float]]:
         pair = table.pair(purpose)
         if pair is not None:
             if pair[0] >= pair[1]:
-                raise table.error(f"{purpose} = {list(pair)} should run from the lowest to the highest plausible median")
+                raise table.error(f"{purpose} = {list(pair)} should run from the lowest to the highest plausible "
+                                  "median")
             levels[purpose] = pair
     table.finish(LEVELS)
     return levels
@@ -228,19 +233,23 @@ def _validate(definition: Definition, table: Table) -> None:
     seen: set[tuple[str, tuple[str, ...]]] = set()
     for chip in definition.chips:
         if (chip.name, chip.readout_modes) in seen:
-            raise InstrumentError(f"{table.file}: [chip] {chip.name!r} appears twice; give each its name or readout_mode")
+            raise InstrumentError(f"{table.file}: [chip] {chip.name!r} appears twice; give each its name or "
+                                  "readout_mode")
         seen.add((chip.name, chip.readout_modes))
         names = [amplifier.name for amplifier in chip.amplifiers]
         if len(set(names)) != len(names):
-            raise InstrumentError(f"{table.file}: [chip] {chip.name!r} has two amplifiers of one name: {', '.join(names)}")
+            raise InstrumentError(f"{table.file}: [chip] {chip.name!r} has two amplifiers of one name: "
+                                  f"{', '.join(names)}")
         if len(names) > 1 and any(amplifier.position is None for amplifier in chip.amplifiers):
-            raise InstrumentError(f"{table.file}: [chip] {chip.name!r} has {len(names)} amplifiers; each needs position, "
+            raise InstrumentError(f"{table.file}: [chip] {chip.name!r} has {len(names)} amplifiers; each needs "
+                                  "position, "
                                   "where its data go in the assembled chip")
     filters = [(f.name, f.valid_from) for f in definition.filters]
     for name in {name for name in filters if filters.count(name) > 1}:
         raise InstrumentError(f"{table.file}: [filter] {name[0]!r} appears twice")
     if definition.reduced is None and not definition.recognise and "purpose" not in definition.header:
-        raise table.error("needs [recognise] (what is bias, dark, flat, science) or [reduced] (frames calibrated elsewhere)")
+        raise table.error("needs [recognise] (what is bias, dark, flat, science) or [reduced] (frames calibrated "
+                          "elsewhere)")
     if "date_obs" not in definition.header:
         raise table.error("needs date_obs under [header], the card that holds the time of the exposure")
 

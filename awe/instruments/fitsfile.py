@@ -6,6 +6,7 @@ the first surplus block. Pixels are read one HDU at a time, with their checksums
 """
 from __future__ import annotations
 
+import warnings
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from astropy.io.fits import Header
+from astropy.utils.exceptions import AstropyWarning
 from numpy.typing import NDArray
 
 from awe.errors import FitsError, HeaderError
@@ -100,7 +102,8 @@ class FitsFile:
     def __enter__(self) -> FitsFile:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
         self.close()
 
     def close(self) -> None:
@@ -159,7 +162,8 @@ class FitsFile:
             hdus.append(Hdu(len(hdus), image_header(raw, structure), raw, structure, offset, self._reader.position))
             there = self._reader.skip(padded(structure.data_bytes))
             if there < structure.data_bytes:
-                raise FitsError(f"{self.name}: is cut short: HDU {len(hdus) - 1} should have {structure.data_bytes} bytes "
+                raise FitsError(f"{self.name}: is cut short: HDU {len(hdus) - 1} should have {structure.data_bytes} "
+                                "bytes "
                                 f"of data and has {there}; fetch the file again")
             if there < padded(structure.data_bytes):
                 return hdus
@@ -184,11 +188,14 @@ class FitsFile:
             if first and not blocks and not block.startswith(b"SIMPLE  ="):
                 raise FitsError(f"{self.name}: is not a FITS file; it begins with {bytes(block[:20])!r}")
             if len(block) < BLOCK:
-                raise FitsError(f"{self.name}: is cut short inside a header, at byte {self._reader.position}; fetch the "
+                raise FitsError(f"{self.name}: is cut short inside a header, at byte {self._reader.position}; fetch "
+                                "the "
                                 "file again")
             blocks += block
             if _has_end(block):
-                return Header.fromstring(bytes(blocks).decode("latin-1"))
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", AstropyWarning)  # odd keywords; what is needed is checked by name
+                    return Header.fromstring(bytes(blocks).decode("latin-1"))
             if len(blocks) > self.limits.header_bytes:
                 raise FitsError(f"{self.name}: has a header of more than {self.limits.header_bytes} bytes, the limit")
 
@@ -196,7 +203,8 @@ class FitsFile:
         """Pass over a little that follows the last HDU; refuse much."""
         surplus = len(block) + self._reader.skip(self.limits.surplus_bytes) if block else 0
         if surplus > self.limits.surplus_bytes:
-            raise FitsError(f"{self.name}: goes on for more than {self.limits.surplus_bytes} bytes after its last HDU; it is "
+            raise FitsError(f"{self.name}: goes on for more than {self.limits.surplus_bytes} bytes after its last "
+                            "HDU; it is "
                             "damaged, or a decompression bomb")
 
     def _content(self, hdu: Hdu) -> bytes:
@@ -216,13 +224,15 @@ class FitsFile:
         except HeaderError as error:
             raise FitsError(f"{self.name}: HDU {hdu.index}: {error}") from None
         if stated.isdigit() and int(stated) != total and not (is_zero(int(stated)) and is_zero(total)):
-            raise FitsError(f"{self.name}: wrong checksum: the data of HDU {hdu.index} sum to {total}, DATASUM says {stated}; "
+            raise FitsError(f"{self.name}: wrong checksum: the data of HDU {hdu.index} sum to {total}, DATASUM says "
+                            f"{stated}; "
                             "fetch the file again")
         if self.checksum == "verify" and str(hdu.raw.get("CHECKSUM") or "").strip(" 0"):
             spool = self._reader.spool if self._reader.spool is not None else self._stream
             spool.seek(hdu.header_offset)
             if not is_zero(ones_complement_sum(spool.read(hdu.data_offset - hdu.header_offset), total)):
-                raise FitsError(f"{self.name}: wrong checksum: header and data of HDU {hdu.index} do not add up as CHECKSUM "
+                raise FitsError(f"{self.name}: wrong checksum: header and data of HDU {hdu.index} do not add up as "
+                                "CHECKSUM "
                                 "says; fetch the file again, or say checksum = \"data\" in the instrument file")
 
 
@@ -245,8 +255,8 @@ def _scaled(hdu: Hdu, data: NDArray[Any]) -> NDArray[Any]:
     if structure.bscale == 1.0 and structure.bzero == 32768.0 and native.dtype == np.int16:
         native = (native.view(np.uint16) ^ np.uint16(0x8000))
     elif structure.bscale != 1.0 or structure.bzero != 0.0:
-        wide = np.float64 if native.dtype.itemsize >= 4 and native.dtype.kind in "iu" else np.float32
-        native = native.astype(wide) * wide(structure.bscale) + wide(structure.bzero)
+        wide: Any = np.float64 if native.dtype.itemsize >= 4 and native.dtype.kind in "iu" else np.float32
+        native = np.asarray(native.astype(wide) * wide(structure.bscale) + wide(structure.bzero), dtype=wide)
     if lost is not None and lost.any():
         native = native.astype(np.float64 if native.dtype.itemsize >= 4 else np.float32)
         native[lost] = np.nan

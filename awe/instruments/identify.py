@@ -14,7 +14,7 @@ TELLING = ("INSTRUME", "TELESCOP", "DETECTOR", "ORIGIN", "LCAMMOD")
 
 
 def identify(source: str | Path | FitsFile | Mapping[str, object], definitions: Iterable[Definition]) -> Definition:
-    """Return the one camera whose ``[match]`` holds for a file, or for plain headers.
+    """Return the one camera whose ``[match]`` holds for a file, or for plain headers; of its versions the newest.
 
     Raises
     ------
@@ -39,11 +39,12 @@ def _source(file: FitsFile) -> Source:
 def _choose(source: Source, definitions: list[Definition]) -> Definition:
     found = [definition for definition in definitions
              if any(condition.holds(source) for condition in definition.match)]
-    if len(found) == 1:
-        return found[0]
+    if found and len({definition.name for definition in found}) == 1:
+        return max(found, key=lambda definition: definition.version)
     name = f"{source.name}: " if source.name else ""
     if found:
-        raise InstrumentError(f"{name}may be of {' or '.join(f'{d.name} (version {d.version})' for d in found)}; make their "
+        raise InstrumentError(f"{name}may be of {' or '.join(f'{d.name} (version {d.version})' for d in found)}; "
+                              "make their "
                               "[match] tables distinct, or say which camera it is")
     seen = {word: value for word in TELLING if (value := _seen(source, word)) is not None}
     text = ", ".join(f"{word} = {plain(value)!r}" for word, value in seen.items()) or f"none of {', '.join(TELLING)}"

@@ -27,7 +27,8 @@ def source_of(file: FitsFile, hdu: Hdu | None, definition: Definition) -> Source
 
 
 def hdus_of_chip(file: FitsFile, chip: ChipDefinition, definition: Definition) -> list[Hdu]:
-    """Return the image HDUs that hold a chip, in the order of its amplifiers; fewer than it has where some are missing."""
+    """Return the image HDUs that hold a chip, in the order of its amplifiers; fewer than it has where some are "
+      "missing."""
     images = _claimed(file, chip, definition)
     wanted = dict.fromkeys(amplifier.hdu if amplifier.hdu is not None else chip.hdu for amplifier in chip.amplifiers)
     if set(wanted) == {None}:
@@ -61,7 +62,8 @@ def mode_fits(chip: ChipDefinition, readout_mode: str) -> bool:
     return not chip.readout_modes or any(fnmatchcase(readout_mode, mode) for mode in chip.readout_modes)
 
 
-def amplifiers_of(file: FitsFile, chip: ChipDefinition, hdus: list[Hdu], definition: Definition) -> list[dict[str, Any]]:
+def amplifiers_of(file: FitsFile, chip: ChipDefinition, hdus: list[Hdu],
+                  definition: Definition) -> list[dict[str, Any]]:
     """Return the amplifiers of a chip with sections 0-based and half-open, gains and limits as numbers.
 
     Raises
@@ -92,7 +94,8 @@ def _amplifier(file: FitsFile, chip: ChipDefinition, amplifier: AmplifierDefinit
     sections = {word: _section(getattr(amplifier, word), word, source) for word in SECTIONS}
     for word, section in sections.items():
         if section is not None and not section.within(shape):
-            raise HeaderError(f"amplifier {amplifier.name}: {word} {section} reaches beyond the image of {shape[1]}x{shape[0]} "
+            raise HeaderError(f"amplifier {amplifier.name}: {word} {section} reaches beyond the image of "
+                              f"{shape[1]}x{shape[0]} "
                               f"pixels in HDU {hdu.index}")
     data = sections["data"] or _remaining(amplifier, shape)
     position = _position(amplifier, chip, source, data)
@@ -103,7 +106,8 @@ def _amplifier(file: FitsFile, chip: ChipDefinition, amplifier: AmplifierDefinit
         "name": amplifier.name, "hdu": hdu.index, "data": data.as_list(),
         **{word: None if (s := sections[word]) is None else s.as_list() for word in SECTIONS[1:]},
         "position": position.as_list(),
-        "flip_x": position.flip_x if flip is None else "x" in flip, "flip_y": position.flip_y if flip is None else "y" in flip,
+        "flip_x": position.flip_x if flip is None else "x" in flip,
+        "flip_y": position.flip_y if flip is None else "y" in flip,
         **{word: _quantity(getattr(amplifier, word), word, source, definition)
            for word in ("gain", "read_noise", "saturation")},
         "linearity": None if amplifier.linearity is None else list(amplifier.linearity)}

@@ -57,7 +57,8 @@ def _check(text: str) -> None:
             raise ValueError(f"pattern {text!r} refers back to a group, which is not allowed")
         if kind == "repeat":
             if before == "close" and word != "?":
-                raise ValueError(f"pattern {text!r} repeats a group, which is not allowed; repeat one character or class")
+                raise ValueError(f"pattern {text!r} repeats a group, which is not allowed; repeat one character or "
+                                 "class")
             repeats += 1
             open_repeats += _is_open(word)
         branches += kind == "bar"

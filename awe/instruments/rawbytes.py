@@ -63,7 +63,7 @@ class Reader:
     def __init__(self, stream: BinaryIO, name: str, keep: bool) -> None:
         self._stream = stream
         self._name = name
-        self.spool = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) if keep else None
+        self.spool = tempfile.SpooledTemporaryFile(IN_MEMORY) if keep else None  # noqa: SIM115 - the file closes it
         self.position = 0
 
     def read(self, size: int) -> bytes:

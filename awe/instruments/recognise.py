@@ -42,5 +42,5 @@ def recognise(rules: tuple[Recognition, ...], source: Source) -> tuple[str, str]
             if condition.holds(source):
                 return rule.purpose, f"{rule.purpose} because {condition}"
     words = dict.fromkeys(check.word for rule in rules for condition in rule.conditions for check in condition.checks)
-    seen = ", ".join(f"{word} = {source.raw(word)!r}" for word in words) or "the instrument file has no [recognise] rules"
+    seen = ", ".join(f"{word} = {source.raw(word)!r}" for word in words) or "there are no [recognise] rules"
     raise HeaderError(f"what kind of frame this is cannot be told: {seen}; add a rule under [recognise]")

@@ -8,8 +8,8 @@ from awe.instruments.condition import Condition, read_conditions
 from awe.instruments.rule import Rule, read_rule
 from awe.instruments.table import Table
 
-WORDS = ("when", "image", "unit", "soft_bias", "zero_point", "zero_point_per", "zero_point_system", "gain", "read_noise",
-         "saturation", "weight", "mask")
+WORDS = ("when", "image", "unit", "soft_bias", "zero_point", "zero_point_per", "zero_point_system", "gain",
+         "read_noise", "saturation", "weight", "mask")
 RULES = ("soft_bias", "zero_point", "gain", "read_noise", "saturation")
 UNITS = ("ADU", "electron", "ADU/s", "electron/s", "nanomaggy", "Jy")
 PLANE_WORDS = ("hdu", "replace", "kind", "values", "bits")
@@ -50,7 +50,8 @@ def read_reduced(table: Table) -> ReducedDefinition:
     """Return the description of calibrated frames."""
     if "when" not in table:
         raise table.error("needs when = {...}, the conditions by which a calibrated frame is told from a raw one")
-    rules = tuple((word, read_rule(table.take(word), table.inside(word), table.file)) for word in RULES if word in table)
+    rules = tuple((word, read_rule(table.take(word), table.inside(word), table.file))
+                  for word in RULES if word in table)
     definition = ReducedDefinition(
         when=read_conditions(table.take("when"), table.inside("when"), table.file), image=table.take("image"),
         unit=table.choice("unit", UNITS, "ADU"),

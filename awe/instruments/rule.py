@@ -26,13 +26,13 @@ class Rule:
     join: tuple[Rule, ...] = ()
     joiner: str = "-"
     hdu: int | None = None
-    time: str | None = None
+    time: Rule | None = None
     missing: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
     default: Value | None = None
 
     def apply(self, source: Source) -> Value | None:
-        """Return the attribute, or ``None`` where nothing says anything.
+        """Return the attribute, or ``None`` where nothing says anything; a file name that does not fit says nothing.
 
         Raises
         ------
@@ -44,7 +44,8 @@ class Rule:
             try:
                 return self._transformed(value, source)
             except HeaderError as failure:
-                error = HeaderError(f"{label}: {failure}")
+                if not self.file:
+                    error = HeaderError(f"{label}: {failure}")
         if self.default is not None:
             return self.default
         if error is not None:
@@ -88,7 +89,7 @@ class Rule:
     def _transformed(self, value: Value, source: Source) -> Value:
         for name, argument in self.steps:
             if name == "date" and self.time is not None and not isinstance(value, int | float):
-                value = parse_date(value, argument, source.keyword(self.time))
+                value = parse_date(value, argument, self.time.apply(source))
             else:
                 value = TRANSFORMS[name](value, argument)
         return value
@@ -154,13 +155,13 @@ def _file_steps(table: Table) -> list[Step]:
     return [("regex", argument)]
 
 
-def _time(table: Table) -> str | None:
-    name = table.text("time")
-    if name is None:
+def _time(table: Table) -> Rule | None:
+    """Read the card, or the rule, that gives the time of day for a date without one."""
+    if "time" not in table:
         return None
     if "date" not in table:
         raise table.error("has time without date; write date = \"auto\" or the format of the date")
-    return _keyword(name, table)
+    return read_rule(table.take("time"), table.inside("time"), table.file)
 
 
 def _nested(table: Table, word: str) -> tuple[Rule, ...]:

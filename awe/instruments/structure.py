@@ -13,9 +13,10 @@ from awe.instruments.source import card_value
 
 BLOCK = 2880
 _DTYPES = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
-_TABLE_WORDS = ("TTYPE", "TFORM", "TFIELDS", "ZTILE", "ZNAME", "ZVAL", "ZCMPTYPE", "ZIMAGE", "ZTENSION", "ZBITPIX", "ZNAXIS",
-                "ZPCOUNT", "ZGCOUNT", "ZQUANTIZ", "ZDITHER0", "ZHECKSUM", "ZDATASUM", "CHECKSUM", "DATASUM", "ZSIMPLE",
-                "ZEXTEND", "THEAP", "ZBLANK", "ZSCALE", "ZZERO")
+_TABLE_WORDS = frozenset((
+    "TTYPE", "TFORM", "TFIELDS", "THEAP", "ZTILE", "ZNAME", "ZVAL", "ZCMPTYPE", "ZIMAGE", "ZTENSION", "ZBITPIX",
+    "ZNAXIS", "ZPCOUNT", "ZGCOUNT", "ZQUANTIZ", "ZDITHER0", "ZHECKSUM", "ZDATASUM", "CHECKSUM", "DATASUM",
+    "ZSIMPLE", "ZEXTEND", "ZBLANK", "ZSCALE", "ZZERO"))
 
 __all__ = ["BLOCK", "NDArray", "Structure", "image_header", "padded", "read_structure"]
 

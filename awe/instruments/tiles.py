@@ -40,8 +40,8 @@ def decompress(name: str, header: fits.Header, structure: Structure, content: by
     except FitsError:
         raise
     except Exception as error:  # noqa: BLE001 - astropy raises many kinds on damaged tiles; all mean the same here
-        raise FitsError(f"{name}: compressed pixels are damaged: {type(error).__name__}: {str(error).splitlines()[:1]}") \
-            from None
+        reason = (str(error).splitlines() or [""])[0]
+        raise FitsError(f"{name}: compressed pixels are damaged: {type(error).__name__}: {reason}") from None
     if data.shape != structure.shape:
         data = data.reshape(structure.shape)
     return np.ascontiguousarray(data.astype(data.dtype.newbyteorder("=")))

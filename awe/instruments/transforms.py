@@ -31,7 +31,7 @@ def as_number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise HeaderError(f"{value!r} is not a number")
     try:
-        number = float(str(value).strip().replace("D", "E").replace("d", "e")) if isinstance(value, str) else float(value)
+        number = float(value.strip().upper().replace("D", "E") if isinstance(value, str) else value)
     except ValueError:
         raise HeaderError(f"{value!r} is not a number") from None
     if not math.isfinite(number):

@@ -127,7 +127,7 @@ def _translate(file: FitsFile, definition: Definition) -> Translation:
     except HeaderError as error:
         raise HeaderError(_prefixed(file.name, error)) from None
     if common.purpose != "skip" and not translation.raws:
-        raise HeaderError(_prefixed(file.name, translation.problems[0] if translation.problems else "holds no known chip"))
+        raise HeaderError(_prefixed(file.name, [*translation.problems, "holds no known chip"][0]))
     return translation
 
 
@@ -180,7 +180,7 @@ def _add_chips(file: FitsFile, definition: Definition, common: _Common, translat
             continue
         if raw is not None:
             translation.raws.append(raw)
-        else:
+        elif not layouts[0].optional:
             translation.problems.append(f"{file.name}: chip {name} is missing: {_lacks(layouts[0])}; "
                                         f"there are {_inventory(file)}")
 
@@ -200,7 +200,8 @@ def _expected(file: FitsFile, definition: Definition) -> list[str]:
     if not found:
         raise HeaderError(f"chip is missing ({rule.label()}), so it cannot be told which detector this is")
     if unknown:
-        raise HeaderError(f"chip {unknown[0]!r} ({rule.label()}) is not one of the {len(known)} chips of {definition.name}")
+        raise HeaderError(f"chip {unknown[0]!r} ({rule.label()}) is not one of the {len(known)} chips of "
+                          f"{definition.name}")
     return [known[name.casefold()] for name in found]
 
 
@@ -225,9 +226,9 @@ def _describe(file: FitsFile, layouts: list[ChipDefinition], definition: Definit
             continue
         source = source_of(file, hdus[0], definition)
         _fill_attributes(source, definition)
-        mode = _readout_mode(definition, source)
+        mode = attributes.readout_mode(definition, source)
         if mode_fits(chip, mode):
-            return _description(file, chip, hdus, definition, common, source, mode)
+            return _description(file, chip, hdus, definition, common, source)
     if any(hdus_of_chip(file, chip, definition) for chip in layouts):
         raise HeaderError(f"has no layout for readout mode {mode!r}; the instrument file has "
                           f"{', '.join(m for chip in layouts for m in chip.readout_modes)}")
@@ -235,7 +236,7 @@ def _describe(file: FitsFile, layouts: list[ChipDefinition], definition: Definit
 
 
 def _description(file: FitsFile, chip: ChipDefinition, hdus: list[Hdu], definition: Definition, common: _Common,
-                 source: Source, mode: str) -> RawDescription:
+                 source: Source) -> RawDescription:
     warnings: list[str] = []
     amplifiers = amplifiers_of(file, chip, hdus, definition)
     shape = assembled_shape(amplifiers)
@@ -243,27 +244,12 @@ def _description(file: FitsFile, chip: ChipDefinition, hdus: list[Hdu], definiti
     cards, wrong = wcs_cards(headers_of(file, hdus[0])) if common.purpose == "science" else ({}, None)
     if wrong:
         warnings.append(wrong)
-    get = attributes.optional
-    ra = get(definition, "ra", source, attributes.right_ascension, warnings)
-    dec = get(definition, "dec", source, attributes.declination, warnings)
-    airmass = get(definition, "airmass", source, attributes.airmass, warnings)
     return RawDescription(
-        purpose=common.purpose, instrument=definition.name, chip=chip.name, readout_mode=mode,
-        filter=_filter(definition, source, common), object=_text(get(definition, "object", source, plain, warnings)),
-        exposure=attributes.exposure_name(definition, source, common.start), date_obs=common.middle, exptime=common.exptime,
-        airmass=None if airmass is None else float(str(airmass)), ra=None if ra is None or dec is None else float(str(ra)),
-        dec=None if ra is None or dec is None else float(str(dec)),
-        observer=_text(get(definition, "observer", source, plain, warnings)), amplifiers=amplifiers, shape=shape,
-        wcs_cards=cards, extra=_extra(definition, source), warnings=warnings, why=common.why)
-
-
-def _text(value: Value | None) -> str | None:
-    return None if value is None else str(value)
-
-
-def _extra(definition: Definition, source: Source) -> dict[str, Value]:
-    found = {word: source.keyword(word) for word in definition.keep}
-    return {word: value for word, value in found.items() if value is not None and value == value}
+        purpose=common.purpose, instrument=definition.name, chip=chip.name, filter=_filter(definition, source, common),
+        exposure=attributes.exposure_name(definition, source, common.start), date_obs=common.middle,
+        exptime=common.exptime, amplifiers=amplifiers, shape=shape, wcs_cards=cards,
+        extra=attributes.extra(definition, source), warnings=warnings, why=common.why,
+        **attributes.common(definition, source, warnings))
 
 
 def _filter(definition: Definition, source: Source, common: _Common) -> str | None:
@@ -275,20 +261,9 @@ def _filter(definition: Definition, source: Source, common: _Common) -> str | No
     if value is None:
         if rule is None and len(definition.filters) == 1:
             return definition.filters[0].name
-        raise HeaderError(f"filter is missing ({rule.label() if rule else 'no rule under [header]'}); a {common.purpose} "
-                          "frame needs one")
+        raise HeaderError(f"filter is missing ({rule.label() if rule else 'no rule under [header]'}); a "
+                          f"{common.purpose} frame needs one")
     return definition.filter_named(plain(value), common.middle).name
-
-
-def _readout_mode(definition: Definition, source: Source) -> str:
-    """Return the readout mode by its rule, else binning and window."""
-    stated = attributes.find(definition, "readout_mode", source)
-    if stated is not None:
-        return plain(stated)
-    value = attributes.find(definition, "binning", source)
-    mode = "1x1" if value is None else attributes.binning(value)
-    window = attributes.find(definition, "window", source)
-    return mode if window is None else f"{mode}-{plain(window)}"
 
 
 def _check_shape(shape: tuple[int, int], chip: ChipDefinition, source: Source, definition: Definition) -> None:
