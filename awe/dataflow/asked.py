@@ -1,0 +1,34 @@
+"""Hands many rows to one statement, through a temporary table."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+SQL_TYPE = {"int": "bigint", "bytes": "bytea"}
+
+
+def asked(connection: sa.Connection, name: str, columns: Sequence[tuple[str, str]], rows: Sequence[tuple[Any, ...]]) -> str:
+    """Put `rows` where a statement on this connection can read them, and return what to write after FROM.
+
+    On both databases this is a temporary table that lives as long as the connection and holds only the last `rows`.
+    """
+    table = f"awe_{name}"
+    if connection.dialect.name == "sqlite":
+        defined = ",".join(f"{column} {'blob' if kind == 'bytes' else 'integer'}" for column, kind in columns)
+        connection.exec_driver_sql(f"create temp table if not exists {table}({defined})")
+        connection.exec_driver_sql(f"delete from temp.{table}")
+        connection.exec_driver_sql(f"insert into temp.{table} values({','.join('?' * len(columns))})", list(rows))
+        return f"temp.{table}"
+    defined = ",".join(f"{column} {SQL_TYPE[kind]}" for column, kind in columns)
+    connection.exec_driver_sql(f"create temp table if not exists {table}({defined})")
+    connection.exec_driver_sql(f"truncate pg_temp.{table}")
+    cursor = connection.connection.cursor()
+    with cursor.copy(f"copy pg_temp.{table} from stdin (format binary)") as copy:  # type: ignore[attr-defined]
+        copy.set_types(["int8" if kind == "int" else "bytea" for _, kind in columns])
+        for row in rows:
+            copy.write_row(row)
+    cursor.close()
+    connection.exec_driver_sql(f"analyze pg_temp.{table}")
+    return f"pg_temp.{table}"

@@ -1,0 +1,81 @@
+"""Commits what was made: rows, edges, files and the end of the job in one transaction; then the pins are taken away."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from awe.dataflow import jobs
+from awe.dataflow import lease as leases
+from awe.dataflow.instance import Instance
+from awe.dataflow.lifecycle import Makeable, Stored
+from awe.dataflow.maker import Product, build, fill
+from awe.dataflow.prepare import Prepared
+from awe.dataflow.settle import Result
+from awe.dataflow.source import recipe_of
+from awe.errors import TransientError
+from awe.persist.insert import insert
+from awe.persist.load import load
+from awe.persist.record import FileRow, Record
+
+
+@dataclass
+class Work:
+    """A node that was made, and what came out."""
+
+    prepared: Prepared
+    product: Product
+
+
+def commit(instance: Instance, work: Work) -> Result:
+    """Write a new object down.
+
+    Raises TransientError, and writes nothing, where somebody else has taken the lease over meanwhile.
+    """
+    prepared, product = work.prepared, work.product
+    obj = build(prepared.spec, instance)
+    fill(obj, product)
+    record = record_of(obj, prepared, product)
+
+    def write(connection: Any) -> None:
+        insert([record])
+        if prepared.lease is not None and not leases.give_back(connection, prepared.lease):
+            raise TransientError(f"the lease on {prepared.node.name} was taken over by another process; ask again")
+        if prepared.job is not None:
+            jobs.end(connection, prepared.job, "done", oid=obj.oid, log=product.log)
+    instance.database.write(write)
+    instance.store.unpin([row["sha256"] for row in product.files])
+    return Result(obj.oid, obj.object_id, bytes(obj.value))
+
+
+def record_of(obj: Makeable, prepared: Prepared, product: Product) -> Record:
+    """All that is written for one object."""
+    obj.process_status = 1
+    return Record(
+        obj, inputs=prepared.settled.inputs, wants=prepared.settled.wants,
+        files=[FileRow(row["role"], row["ext"], row["sha256"], row["size"], row["global_name"]) for row in product.files],
+        recipe=recipe_of(type(obj)), parameters=prepared.spec.parameters, derivation=prepared.settled.derivation,
+        value=bytes.fromhex(product.value), blocking=type(obj).blocking_flags)
+
+
+def share(instance: Instance, prepared: Prepared) -> Result:
+    """Commit a new row for a derivation that was made before: it shares files and values, and nothing is computed."""
+    assert prepared.earlier is not None
+    earlier = load(instance.database, [prepared.earlier.oid])[prepared.earlier.oid]
+    return commit(instance, Work(prepared, product_of(earlier, prepared)))
+
+
+def product_of(earlier: Stored, prepared: Prepared) -> Product:
+    """What came out when it was made before, under the name of the new object."""
+    mapping = type(earlier).__mapping__
+    attributes = {name: getattr(earlier, name) for name in mapping.attributes if name not in prepared.spec.parameters}
+    parts = {name: {n: getattr(part, n) for n in type(part).__mapping__.attributes}
+             for name in mapping.parts if (part := getattr(earlier, name)) is not None}
+    files = [{"role": role, "ext": row["ext"], "sha256": row["sha256"], "size": 0,
+              "global_name": renamed(row["global_name"], earlier.object_id, prepared.spec.object_id)}
+             for role, row in earlier.file_rows().items()]
+    return Product(attributes, parts, earlier.quality_flags, files, bytes(earlier.value).hex())
+
+
+def renamed(global_name: str, old: str, new: str) -> str:
+    """The same global name, ending in another identity."""
+    return global_name.replace(old[:12], new[:12])

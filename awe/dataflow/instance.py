@@ -1,0 +1,79 @@
+"""An open instance: a database, a file store, and the person who uses them."""
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from awe.config import Config, load
+from awe.dataflow.select import Sight
+from awe.dataflow.site import Site
+from awe.errors import InstanceError, MissingFileError
+from awe.fileserver import Client, Store
+from awe.persist import session
+from awe.persist.session import Database
+
+
+class Instance:
+    """A database and a file store that belong together.
+
+    `site` says, for the name of an instrument, where it stands and what habits its calibrators have; the layer that knows
+    instruments sets it.
+    """
+
+    site: Callable[[str], Site] = staticmethod(lambda instrument: Site())
+
+    def __init__(self, config: Config, database: Database, store: Store, client: Client | None = None) -> None:
+        self.config, self.database, self.store, self.client = config, database, store, client
+        self.lock = threading.Lock()
+
+    def path_of(self, sha256: str) -> Path:
+        """Where the bytes of a file are on this machine; they are fetched where only a server has them.
+
+        Raises
+        ------
+        MissingFileError
+            neither the store nor the file server has it
+        """
+        if self.store.has(sha256):
+            return self.store.path(sha256)
+        if self.client is None:
+            raise MissingFileError(f"file {sha256[:12]} is not in the store {self.store.root}, and no file server is configured; "
+                                   "`awe fsck` lists what is missing")
+        return self.client.get(sha256)
+
+    def sight(self) -> Sight:
+        """Whose eyes look."""
+        who = self.database.identity
+        return Sight(who.user_id, tuple(who.projects), who.lowest)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        global _current
+        self.database.close()
+        if _current is self:
+            _current = None
+
+    def __repr__(self) -> str:
+        return f"<instance {self.config.home} as {self.config.user} for {self.config.project}>"
+
+
+_current: Instance | None = None
+
+
+def open_instance(config: Config | Path | None = None) -> Instance:
+    """Open an instance and make it the current one; without an argument the one that AWE_HOME names."""
+    global _current
+    settings = config if isinstance(config, Config) else load(config)
+    database = session.connect(settings.url, user=settings.user, project=settings.project, privileges=settings.privileges,
+                               durable=settings.durable)
+    client = Client(settings.fileserver, token=settings.token or None) if settings.fileserver else None
+    _current = Instance(settings, database, Store(settings.store_path), client)
+    return _current
+
+
+def current() -> Instance:
+    """The instance in use."""
+    if _current is None:
+        raise InstanceError("no instance is open; `awe.connect()` opens the one that AWE_HOME names, and `awe init` makes one")
+    return _current

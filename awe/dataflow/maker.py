@@ -1,0 +1,166 @@
+"""Makes one target, in whatever process: builds it from its inputs, runs its life cycle, stores its files.
+
+What goes in (`Spec`) and what comes out (`Product`) are plain data that travel as JSON; nothing is pickled.
+"""
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from awe.dataflow.instance import Instance
+from awe.dataflow.lifecycle import Makeable
+from awe.errors import NotFoundError
+from awe.persist.declare import natural_key
+from awe.persist.load import load
+from awe.persist.mapping import class_named
+from awe.persist.selector import class_name
+from awe.persist.types import from_microseconds, to_microseconds
+from awe.persist.value import value_of
+
+LOGGER = logging.getLogger("awe")
+
+
+@dataclass
+class Spec:
+    """What is to be made: a class, its keys, its time stamps, its parameters, and the row numbers of its inputs."""
+
+    cls: str
+    keys: dict[str, Any]
+    object_id: str
+    anchor: int
+    t_start: int
+    t_end: int
+    parameters: dict[str, Any]
+    inputs: dict[str, int | list[int]]
+    previous: int | None = None
+
+    def as_json(self) -> str:
+        """As text for a worker."""
+        return json.dumps(dataclasses.asdict(self))
+
+
+@dataclass
+class Product:
+    """What came out: measured attributes and parts, flags, files by role, the value, and what was logged."""
+
+    attributes: dict[str, Any]
+    parts: dict[str, dict[str, Any]]
+    quality_flags: int
+    files: list[dict[str, Any]] = field(default_factory=list)
+    value: str = ""
+    log: str = ""
+
+    def as_json(self) -> str:
+        """As text for the committing parent."""
+        return json.dumps(dataclasses.asdict(self))
+
+
+def build(spec: Spec, instance: Instance) -> Makeable:
+    """A transient object with its keys, parameters, dependencies and time stamps set."""
+    cls = class_named(spec.cls)
+    obj: Makeable = cls()  # type: ignore[assignment]
+    obj.object_id = spec.object_id
+    mapping = cls.__mapping__
+    for name in natural_key(cls):
+        if name not in mapping.links:
+            setattr(obj, name, spec.keys[name])
+    for name, value in spec.parameters.items():
+        setattr(obj, name, value)
+    wanted = {oid for given in spec.inputs.values() for oid in (given if isinstance(given, list) else [given])}
+    there = objects_by_oid(instance, wanted)
+    for name, given in spec.inputs.items():
+        setattr(obj, name, [there[oid] for oid in given] if isinstance(given, list) else there[given])
+    obj.anchor = from_microseconds(spec.anchor)
+    obj.timestamp_start, obj.timestamp_end = from_microseconds(spec.t_start), from_microseconds(spec.t_end)
+    obj.quality_flags = 0
+    return obj
+
+
+def objects_by_oid(instance: Instance, oids: set[int]) -> dict[int, Any]:
+    """The objects with these row numbers, whatever their classes."""
+    found = load(instance.database, sorted(oids))
+    missing = oids - found.keys()
+    if missing:
+        raise NotFoundError(f"of the inputs {sorted(missing)} are no longer visible to {instance.config.user}; plan again")
+    return found
+
+
+def make(spec: Spec, instance: Instance) -> Product:
+    """Run the life cycle of one target up to its files being in the store."""
+    obj = build(spec, instance)
+    with captured() as log:
+        obj.make()
+        obj.verify()
+        previous = objects_by_oid(instance, {spec.previous}) if spec.previous is not None else {}
+        obj.compare(next((one for one in previous.values() if type(one) is type(obj)), None))
+        files = store_files(obj, instance)
+    shas = {row["role"]: row["sha256"] for row in files}
+    mapping = type(obj).__mapping__
+    attributes = {name: plain(getattr(obj, name)) for name in mapping.attributes if name not in spec.parameters}
+    parts = {name: {n: plain(getattr(part, n)) for n in type(part).__mapping__.attributes}
+             for name in mapping.parts if (part := getattr(obj, name)) is not None}
+    return Product(attributes, parts, int(obj.quality_flags or 0), files, value_of(obj, shas).hex(), log.getvalue())
+
+
+def store_files(obj: Makeable, instance: Instance) -> list[dict[str, Any]]:
+    """Put the files of a target into the store."""
+    contents = obj.contents()
+    shas: Sequence[str] = instance.store.put_many([content.source for content in contents.values()]) if contents else []
+    return [{"role": role, "ext": content.ext, "sha256": sha, "size": instance.store.size(sha),
+             "global_name": obj.global_name(role, content.ext)}
+            for (role, content), sha in zip(contents.items(), shas, strict=True)]
+
+
+def fill(obj: Makeable, product: Product) -> None:
+    """Give a built object what was measured."""
+    mapping = type(obj).__mapping__
+    for name, value in product.attributes.items():
+        setattr(obj, name, unplain(value))
+    for name, values in product.parts.items():
+        setattr(obj, name, mapping.parts[name].type(**{n: unplain(v) for n, v in values.items()}))
+    obj.quality_flags = product.quality_flags
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it."""
+    if isinstance(value, datetime.datetime):
+        return {"instant": to_microseconds(value)}
+    return value.item() if hasattr(value, "item") else value
+
+
+def unplain(value: Any) -> Any:
+    """The value that `plain` wrote down."""
+    return from_microseconds(value["instant"]) if isinstance(value, dict) else value
+
+
+@contextmanager
+def captured() -> Iterator[io.StringIO]:
+    """Collect what is logged and warned of meanwhile."""
+    text = io.StringIO()
+    handler = logging.StreamHandler(text)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    LOGGER.addHandler(handler)
+    level = LOGGER.level
+    LOGGER.setLevel(min(level or logging.INFO, logging.INFO))
+    try:
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("default")
+            yield text
+    finally:
+        LOGGER.removeHandler(handler)
+        LOGGER.setLevel(level)
+        for warning in seen:
+            text.write(f"WARNING {warning.category.__name__}: {warning.message}\n")
+
+
+def identity(cls: type) -> str:
+    """How a class is named in a Spec."""
+    return class_name(cls)

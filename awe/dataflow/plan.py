@@ -1,0 +1,103 @@
+"""A plan: everything that some targets stand on, each with a state and the reasons in words."""
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from awe.dataflow.node import Ask, Node
+from awe.dataflow.state import State
+
+MARK = {State.UP_TO_DATE: "=", State.TO_BE_MADE: "+", State.OUT_OF_DATE: "~", State.UNDECIDED: "?", State.HELD: "!",
+        State.MAY_GROW: "^", State.BEING_MADE: "*", State.MISSING: "x", State.NOT_VISIBLE: "x", State.NOT_CHECKED: "."}
+
+
+@dataclass
+class Plan:
+    """What would be done for `tops`, and why; nothing has been made.
+
+    `nodes` are in the order of making: inputs before what is made of them.
+    """
+
+    tops: list[Node]
+    nodes: list[Node]
+
+    @property
+    def todo(self) -> list[Node]:
+        """The nodes there is something to do about, in order."""
+        return [node for node in self.nodes if node.state.is_work]
+
+    @property
+    def blocked(self) -> list[Node]:
+        """The nodes that cannot be had as things are."""
+        return [node for node in self.nodes if node.state.is_blocked]
+
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether all that was asked for is there and up to date."""
+        return all(top.state in (State.UP_TO_DATE, State.MAY_GROW) for top in self.tops)
+
+    def counts(self) -> dict[str, int]:
+        """How many nodes are in each state."""
+        found = Counter(node.state for node in self.nodes)
+        return {state.value: found[state] for state in State if found[state]}
+
+    def tree(self, depth: int | None = None) -> str:
+        """The plan as an indented tree; what was shown before is shown once."""
+        seen: set[Node] = set()
+        lines = [line for top in self.tops for line in branch(top, 0, depth, seen)]
+        return "\n".join([*lines, "", self.summary()])
+
+    def summary(self) -> str:
+        """One line: how many are in each state."""
+        return ", ".join(f"{count} {state}" for state, count in self.counts().items()) or "nothing was asked for"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as plain data, for programs."""
+        number = {node: n for n, node in enumerate(self.nodes)}
+        return {"counts": self.counts(), "targets": [number[top] for top in self.tops],
+                "nodes": [{"class": node.cls.__name__, "keys": plain_keys(node), "state": node.state.value,
+                           "object_id": node.winner.object_id if node.winner else None,
+                           "reasons": [reason.text for reason in node.reasons],
+                           "inputs": [number[child] for child in node.children() if child in number]}
+                          for node in self.nodes]}
+
+    def __str__(self) -> str:
+        return self.tree()
+
+    def __repr__(self) -> str:
+        return self.tree(depth=3)
+
+
+def branch(node: Node, indent: int, depth: int | None, seen: set[Node]) -> Iterator[str]:
+    """The lines of one node and all below it."""
+    why = "; ".join(reason.text for reason in node.reasons[:3])
+    more = f" (and {len(node.reasons) - 3} more reasons)" if len(node.reasons) > 3 else ""
+    shown = " (shown above)" if node in seen and node.inputs else ""
+    yield f"{'  ' * indent}{MARK[node.state]} {node.name}: {node.state.value}{': ' + why if why else ''}{more}{shown}"
+    if shown or (depth is not None and indent >= depth):
+        return
+    seen.add(node)
+    for asked in node.inputs.values():
+        yield from members(asked, indent + 1, depth, seen)
+
+
+def members(asked: Ask | list[Ask], indent: int, depth: int | None, seen: set[Node]) -> Iterator[str]:
+    """The lines of one slot: a group of raw data that is all up to date is one line."""
+    if isinstance(asked, Ask):
+        if asked.node is not None:
+            yield from branch(asked.node, indent, depth, seen)
+        return
+    nodes = [ask.node for ask in asked if ask.node is not None]
+    leaves = [node for node in nodes if not node.inputs and node.state is State.UP_TO_DATE]
+    if len(leaves) > 3:
+        yield f"{'  ' * indent}= {len(leaves)} x {leaves[0].cls.__name__}: up to date"
+    for node in nodes:
+        if len(leaves) <= 3 or node not in leaves:
+            yield from branch(node, indent, depth, seen)
+
+
+def plain_keys(node: Node) -> dict[str, Any]:
+    """The keys of a node as plain data."""
+    return {name: value if isinstance(value, int | float | str) else str(value) for name, value in (node.keys or {}).items()}

@@ -1,0 +1,113 @@
+"""What is done about one node once its inputs are there: cut off, share, hold, or make."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from awe.dataflow.node import Ask, Node, Slots
+from awe.dataflow.recipe import derivation_of
+from awe.persist.declare import DependencyList
+from awe.persist.record import Input, WantRow
+
+
+class Result(NamedTuple):
+    """The object that answers a node."""
+
+    oid: int
+    object_id: str
+    value: bytes
+
+
+@dataclass
+class Settled:
+    """The inputs of a node as they are now, and the derivation they make."""
+
+    inputs: list[Input] = field(default_factory=list)
+    wants: list[WantRow] = field(default_factory=list)
+    derivation: bytes = b""
+    blocked: list[Node] = field(default_factory=list)
+    left_out: list[Node] = field(default_factory=list)
+
+    def oids(self, cls: type) -> dict[str, int | list[int]]:
+        """The row numbers of the inputs, slot by slot."""
+        found: dict[str, Any] = {name: [] for name, slot in Slots.of(cls).by_name.items() if isinstance(slot, DependencyList)}
+        for one in self.inputs:
+            if isinstance(found.get(one.slot), list):
+                found[one.slot].append(one.input)
+            else:
+                found[one.slot] = one.input
+        return found
+
+
+def settle(node: Node, parameters: dict[str, Any]) -> Settled:
+    """Gather the inputs of `node`, all of which have been dealt with."""
+    settled = Settled()
+    values: list[tuple[str, bytes, bytes]] = []
+    for name, slot in Slots.of(node.cls).by_name.items():
+        asked = node.inputs.get(name)
+        if isinstance(slot, DependencyList):
+            found = gather_group(node, name, slot, asked if isinstance(asked, list) else [], settled)
+            values.extend(sorted((name, ask.sel, result.value) for ask, result in found))
+        elif isinstance(asked, Ask):
+            result = result_of(asked)
+            if result is not None:
+                settled.inputs.append(Input(name, 0, result.oid, asked.sel, asked.at, result.value))
+                values.append((name, asked.sel, result.value))
+            elif slot.optional:
+                settled.wants.append(WantRow(name, asked.sel, asked.at, asked.at + 1, 0))
+            elif asked.node is not None:
+                settled.blocked.append(asked.node)
+    settled.derivation = derivation_of(node.cls, parameters, values)
+    return settled
+
+
+def gather_group(node: Node, name: str, slot: DependencyList[Any], asks: list[Ask], settled: Settled) -> list[tuple[Ask, Result]]:
+    """The members of a set slot that are there; what an open set lacks is left out."""
+    found: list[tuple[Ask, Result]] = []
+    bad: list[Node] = []
+    for ask in asks:
+        result = result_of(ask)
+        if result is not None:
+            found.append((ask, result))
+        elif ask.node is not None:
+            bad.append(ask.node)
+    if bad and (not slot.is_open or len(found) < slot.at_least) and not slot.optional:
+        settled.blocked.extend(bad)
+    settled.left_out.extend(bad)
+    settled.inputs.extend(Input(name, pos, result.oid, ask.sel, ask.at, result.value, ask.per)
+                          for pos, (ask, result) in enumerate(found))
+    if name in node.wants:
+        sel, t_from, t_to = node.wants[name]
+        settled.wants.append(WantRow(name, sel, t_from, t_to, len(found)))
+    return found
+
+
+def result_of(ask: Ask) -> Result | None:
+    """What answers a question now."""
+    node = ask.node
+    if node is None:
+        return None
+    if node.result is not None:
+        result: Result = node.result
+        return result
+    return Result(node.winner.oid, node.winner.object_id, node.winner.value) if node.winner is not None else None
+
+
+def is_cut_off(node: Node) -> bool:
+    """Whether everything that was waited for came out with the value that was recorded."""
+    for name, slot in Slots.of(node.cls).by_name.items():
+        asked = node.inputs.get(name)
+        if isinstance(slot, DependencyList):
+            now = {ask.per or ask.sel: result.value for ask in (asked if isinstance(asked, list) else [])
+                   if (result := result_of(ask)) is not None}
+            then = {edge.per or edge.sel: edge.input_value for edge in node.edges.get(name, ())}
+            if slot.is_open:
+                now = {own: value for own, value in now.items() if own in then}
+            if now != then:
+                return False
+        elif isinstance(asked, Ask):
+            result = result_of(asked)
+            recorded = next(iter(node.edges.get(name, ())), None)
+            if (result.value if result else None) != (recorded.input_value if recorded else None):
+                return False
+    return True

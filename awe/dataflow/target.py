@@ -1,0 +1,117 @@
+"""ProcessTarget: what can be asked for, and makes itself.
+
+`find` looks, `get` looks and makes, `plan` says what `get` would do, `is_up_to_date` never makes anything.
+"""
+from __future__ import annotations
+
+from typing import Any, Self
+
+from awe.dataflow import instance as instances
+from awe.dataflow import select
+from awe.dataflow.expand import scope_of_keys
+from awe.dataflow.lifecycle import Makeable
+from awe.dataflow.moment import When
+from awe.dataflow.parameters import ParameterBook
+from awe.dataflow.plan import Plan
+from awe.dataflow.planner import Options, Pars, Planner
+from awe.dataflow.request import Request, requests
+from awe.dataflow.run import Progress
+from awe.errors import AmbiguousError
+from awe.persist.load import load
+from awe.persist.selector import selector_of
+from awe.persist.types import to_microseconds
+from awe.persist.value import keys_of
+
+
+class ProcessTarget(Makeable):
+    """A persistent object that can be asked for, and is found or made from what it depends on.
+
+    A subclass declares its keys, dependencies, parameters and limits, and overrides `make`; `version` is raised when its
+    results change::
+
+        class MasterBias(ProcessTarget):
+            instrument = depends_on(Instrument, "the camera", key=True)
+            chip = depends_on(Chip, "the detector", key=True)
+            raws = depends_on_many(RawBiasFrame, "zero-second exposures of one night", same=("instrument", "chip"), within="night")
+            sigma_clip = parameter(3.0, "pixels further than this from the median are left out", unit="sigma")
+
+            def make(self):
+                self.image = ...
+    """
+
+    __abstract__ = True
+
+    @classmethod
+    def requests(cls, *, date: When | None = None, time: When | None = None, **keys: Any) -> list[Request]:
+        """All targets that these keys can mean, for a night (`date`) or a moment (`time`); without either, the latest."""
+        return requests(cls, keys, date if date is not None else time, instances.current().site)
+
+    @classmethod
+    def request(cls, *, date: When | None = None, time: When | None = None, **keys: Any) -> Request:
+        """The one target that these keys mean."""
+        found = cls.requests(date=date, time=time, **keys)
+        if len(found) > 1:
+            differ = [name for name in found[0].keys if len({one.keys[name] for one in found}) > 1]
+            options = ", ".join(sorted({" ".join(str(one.keys[name]) for name in differ) for one in found})[:8])
+            raise AmbiguousError(f"{len(found)} {cls.__name__} fit; say which {' and '.join(differ)}: {options}; "
+                                 f"or ask for all with {cls.__name__}.get_all(...)")
+        return found[0]
+
+    @classmethod
+    def get(cls, *, date: When | None = None, time: When | None = None, pars: Pars | None = None, retry: bool = False,
+            grow: bool = False, fresh: bool = False, workers: int | None = None, progress: Progress | None = None,
+            **keys: Any) -> Self:
+        """The one object with these keys, up to date: found, or made from what it depends on."""
+        asked = cls.request(date=date, time=time, **keys)
+        planner = Planner(options=Options(pars, retry, grow, fresh))
+        found: Self = planner.get([asked], workers=number_of_workers(workers), progress=progress)[0]
+        return found
+
+    @classmethod
+    def get_all(cls, *, date: When | None = None, time: When | None = None, pars: Pars | None = None, retry: bool = False,
+                grow: bool = False, fresh: bool = False, workers: int | None = None, progress: Progress | None = None,
+                **keys: Any) -> list[Self]:
+        """All objects that these keys can mean, up to date, by one plan."""
+        asked = cls.requests(date=date, time=time, **keys)
+        planner = Planner(options=Options(pars, retry, grow, fresh))
+        return planner.get(asked, workers=number_of_workers(workers), progress=progress)
+
+    @classmethod
+    def plan(cls, *, date: When | None = None, time: When | None = None, pars: Pars | None = None, retry: bool = False,
+             grow: bool = False, fresh: bool = False, depth: int | None = None, **keys: Any) -> Plan:
+        """What `get_all` with the same keys would do, and why; nothing is made."""
+        asked = cls.requests(date=date, time=time, **keys)
+        return Planner(options=Options(pars, retry, grow, fresh, depth)).plan(asked)
+
+    @classmethod
+    def find(cls, *, date: When | None = None, time: When | None = None, pars: Pars | None = None, **keys: Any) -> Self | None:
+        """The object that the selection rule picks now, up to date or not; None where there is none. Makes nothing."""
+        asked = cls.request(date=date, time=time, **keys)
+        instance = instances.current()
+        with instance.database.snapshot() as connection:
+            book = ParameterBook(connection, instance.database.identity.project_id, dict(pars or {}))
+            ids = book.wanted(cls, scope_of_keys(asked.keys), asked.at).ids
+            sel = selector_of(cls, asked.keys)
+            found = select.winners(connection, instance.sight(), [(sel, asked.at, params) for params in ids])
+        best = max((one for one in found if one is not None), key=lambda one: (one.created, one.object_id), default=None)
+        return None if best is None else load(instance.database, [best.oid], cls)[best.oid]
+
+    @classmethod
+    def select(cls, **keys: Any) -> Self | None:
+        """The most recent valid object for a night: `find` under the name that Astro-WISE gives it."""
+        return cls.find(**keys)
+
+    def why(self) -> Plan:
+        """The plan of this very object: its state now, and the reasons."""
+        return Planner().plan([Request(type(self), keys_of(self), to_microseconds(self.anchor))])
+
+    def is_up_to_date(self) -> bool:
+        """Whether the rule would pick this object now, from inputs of the same values; makes nothing."""
+        plan = self.why()
+        top = plan.tops[0]
+        return plan.is_up_to_date and top.winner is not None and top.winner.oid == self.oid
+
+
+def number_of_workers(workers: int | None) -> int:
+    """How many processes make targets: as said, else as the instance is set."""
+    return instances.current().config.workers if workers is None else workers
