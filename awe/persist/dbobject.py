@@ -17,12 +17,16 @@ from awe.persist.declare import (
 from awe.persist.declare import Part as HasOne
 from awe.persist.insert import insert
 from awe.persist.load import ROOT, read
-from awe.persist.mapping import Mapped
+from awe.persist.mapping import OBJECTS, UNKNOWN, Mapped
+from awe.persist.criterion import EVERYTHING
 from awe.persist.part import coerced
+from awe.persist.path import Path
+from awe.persist.query import Query
 from awe.persist.record import Input, Record
 from awe.persist.session import current
 from awe.persist.types import FOREVER, from_microseconds
 from awe.persist.value import keys_of
+from awe.persist.walk import Step, Walk
 
 
 class DBObject(Mapped):
@@ -88,6 +92,16 @@ class DBObject(Mapped):
             what = f"; it is a {type(found).__name__}" if found is not None else ""
             raise NotFoundError(f"there is no {cls.__name__} with object_id {object_id} that {database.identity.user or 'anonymous'} can see{what}")
         return found
+
+    @classmethod
+    def __path__(cls, declared: Step) -> Path:
+        """The start of a path: what `Frame.chip` is."""
+        return Path(Walk(cls, (declared,)))
+
+    @classmethod
+    def select_all(cls) -> Query[Self]:
+        """All objects of the class that can be seen."""
+        return Query(cls, EVERYTHING)
 
     def __setattr__(self, name: str, value: Any) -> None:
         mapping = type(self).__mapping__
@@ -179,3 +193,23 @@ class DBObject(Mapped):
     def __repr__(self) -> str:
         keys = ", ".join(f"{name}={value!r}" for name, value in keys_of(self).items())
         return f"<{type(self).__name__} {self.object_id[:8]}{'' if self.is_committed else ' not committed'} {keys}>".replace(" >", ">")
+
+
+class UnknownObject(DBObject):
+    """An object of a class whose package is not installed: what all objects have can be read, and its lineage."""
+
+    __abstract__ = True
+
+    @property
+    def class_name(self) -> str:
+        """The class it really is of, as ``package:Class``."""
+        database, class_id = self.__dict__["_database"], self.__dict__["_row"][ROOT.index("class_id")]
+        with database.reading() as connection:
+            name = connection.scalar(tables.class_.select().with_only_columns(tables.class_.c.name).where(tables.class_.c.class_id == class_id))
+        return name or f"class {class_id}"
+
+    def __repr__(self) -> str:
+        return f"<UnknownObject {self.object_id[:8]} of {self.class_name}, which is not installed>"
+
+
+OBJECTS[UNKNOWN] = UnknownObject

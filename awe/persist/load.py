@@ -47,9 +47,8 @@ def read(database: Database, oids: Sequence[int], cls: type[Mapped] | None = Non
     return found
 
 
-def read_class(database: Database, cls: type[Mapped] | None, oids: Sequence[int]) -> dict[int, Any]:
-    """Read the visible objects of exactly `cls` among `oids`; None stands for classes that are not installed."""
-    cls = cls or UNKNOWN[0]
+def read_class(database: Database, cls: type[Mapped], oids: Sequence[int]) -> dict[int, Any]:
+    """Read the visible objects of exactly `cls` among `oids`."""
     mapping = cls.__mapping__
     source: sa.FromClause = tables.object_
     for table in mapping.tables:
@@ -84,7 +83,3 @@ def _by_class(database: Database, oids: Sequence[int]) -> dict[int, list[int]]:
         for oid, class_id in connection.execute(statement):
             groups[class_id].append(oid)
     return groups
-
-
-#: What stands for objects of classes that are not installed; `unknown` puts its class here.
-UNKNOWN: list[type[Mapped]] = []

@@ -28,6 +28,8 @@ WORDS = frozenset({"asc", "between", "contains", "desc", "in_", "is_", "is_not",
 
 #: All classes of objects that have a table, by the number that stands for them in the database.
 OBJECTS: dict[int, type[Mapped]] = {}
+#: The number under which there stands what takes the place of classes that are not installed.
+UNKNOWN = -1
 
 
 class Mapped:
@@ -132,9 +134,9 @@ def table_name(cls: type) -> str:
     return snake if package == "awe" else f"{package}__{snake}"
 
 
-def class_of(class_id: int) -> type[Mapped] | None:
-    """The class that `class_id` stands for, where its package has been imported."""
-    return OBJECTS.get(class_id)
+def class_of(class_id: int) -> type[Mapped]:
+    """The class that `class_id` stands for; what stands for all others where its package has not been imported."""
+    return OBJECTS.get(class_id) or OBJECTS[UNKNOWN]
 
 
 def class_named(name: str) -> type[Mapped]:

@@ -6,7 +6,9 @@ from typing import Any, ClassVar
 from awe.errors import DeclarationError, ForbiddenError
 from awe.persist.declare import Attribute
 from awe.persist.mapping import Mapped
+from awe.persist.path import Path
 from awe.persist.types import coerce
+from awe.persist.walk import Walk
 
 
 class Part(Mapped):
@@ -37,6 +39,10 @@ class Part(Mapped):
 
     def __read__(self, declared: Attribute[Any]) -> Any:
         return declared.default
+
+    @classmethod
+    def __path__(cls, declared: Attribute[Any]) -> Path:
+        return Path(Walk(cls, (declared,)))
 
     def __repr__(self) -> str:
         values = ((name, getattr(self, name), declared.unit) for name, declared in type(self).__mapping__.attributes.items())

@@ -23,7 +23,7 @@ from awe.persist.identity import Identity
 T = TypeVar("T")
 
 BUSY_SECONDS = 30.0
-SNAPSHOT = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
+SNAPSHOT = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ"}
 WRITE = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "BEGIN"}
 RETRIED_STATES = {"40001", "40P01", "55P03"}
 

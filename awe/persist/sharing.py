@@ -36,10 +36,5 @@ def check(readers: Mapping[int, Any], edges: Iterable[Row], inputs: Mapping[int,
     if hidden:
         reader, thing = next(iter(hidden.values()))
         raise ForbiddenError(f"an object with privileges {reader.privileges} ({LEVELS.get(reader.privileges)}) cannot use "
-                             f"{len(hidden)} with fewer readers, such as a {_class(thing)} with privileges {thing.privileges} "
+                             f"{len(hidden)} with fewer readers, such as a {class_of(thing.class_id).__name__} with privileges {thing.privileges} "
                              f"({LEVELS.get(thing.privileges)}); publish those first, or lower context.set_privileges")
-
-
-def _class(row: Any) -> str:
-    cls = class_of(row.class_id)
-    return cls.__name__ if cls else f"class {row.class_id}"
