@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from awe.errors import FitsError, HeaderError
 from awe.instruments.checksum import is_zero, ones_complement_sum
 from awe.instruments.rawbytes import Reader, compression_of, opened
-from awe.instruments.source import card_value
+from awe.instruments.source import Value, card_value
 from awe.instruments.structure import BLOCK, Structure, image_header, padded, read_structure
 from awe.instruments.tiles import decompress
 
@@ -51,7 +51,7 @@ class Hdu:
     @property
     def name(self) -> str:
         """EXTNAME, or the empty string."""
-        return str(self.header.get("EXTNAME", "")).strip()
+        return str(_card(self.header, "EXTNAME", "") or "")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -138,7 +138,7 @@ class FitsFile:
         content = self._content(hdu)
         self._verify(hdu, content)
         if hdu.structure.compressed:
-            return decompress(self.name, hdu.raw, hdu.structure, content)
+            return decompress(self.name, hdu.raw, hdu.structure, self._stored(hdu), content)
         return _scaled(hdu, np.frombuffer(content, dtype=hdu.structure.dtype, count=hdu.structure.pixels))
 
     def verify(self) -> None:
@@ -207,11 +207,19 @@ class FitsFile:
                             "HDU; it is "
                             "damaged, or a decompression bomb")
 
+    def _stored(self, hdu: Hdu) -> bytes:
+        """Return the bytes of a header."""
+        return self._bytes(hdu.header_offset, hdu.data_offset - hdu.header_offset)
+
     def _content(self, hdu: Hdu) -> bytes:
+        """Return the bytes of the data, without padding."""
+        return self._bytes(hdu.data_offset, hdu.structure.data_bytes)
+
+    def _bytes(self, offset: int, size: int) -> bytes:
         spool = self._reader.spool if self._reader.spool is not None else self._stream
-        spool.seek(hdu.data_offset)
-        content = spool.read(hdu.structure.data_bytes)
-        if len(content) < hdu.structure.data_bytes:
+        spool.seek(offset)
+        content = spool.read(size)
+        if len(content) < size:
             raise FitsError(f"{self.name}: became shorter while it was read")
         return content
 
@@ -219,18 +227,14 @@ class FitsFile:
         if self.checksum == "ignore":
             return
         total = ones_complement_sum(content)
-        try:
-            stated = str(card_value(hdu.raw, "DATASUM") or "").strip()
-        except HeaderError as error:
-            raise FitsError(f"{self.name}: HDU {hdu.index}: {error}") from None
+        where = f"{self.name}: HDU {hdu.index}: "
+        stated = str(_card(hdu.raw, "DATASUM", where) or "")
         if stated.isdigit() and int(stated) != total and not (is_zero(int(stated)) and is_zero(total)):
             raise FitsError(f"{self.name}: wrong checksum: the data of HDU {hdu.index} sum to {total}, DATASUM says "
                             f"{stated}; "
                             "fetch the file again")
-        if self.checksum == "verify" and str(hdu.raw.get("CHECKSUM") or "").strip(" 0"):
-            spool = self._reader.spool if self._reader.spool is not None else self._stream
-            spool.seek(hdu.header_offset)
-            if not is_zero(ones_complement_sum(spool.read(hdu.data_offset - hdu.header_offset), total)):
+        if self.checksum == "verify" and str(_card(hdu.raw, "CHECKSUM", where) or "").strip(" 0"):
+            if not is_zero(ones_complement_sum(self._stored(hdu), total)):
                 raise FitsError(f"{self.name}: wrong checksum: header and data of HDU {hdu.index} do not add up as "
                                 "CHECKSUM "
                                 "says; fetch the file again, or say checksum = \"data\" in the instrument file")
@@ -239,6 +243,13 @@ class FitsFile:
 def open_fits(path: str | Path, *, limits: Limits | None = None, checksum: str = "verify") -> FitsFile:
     """Open a FITS file with care; see `FitsFile`."""
     return FitsFile(path, limits=limits, checksum=checksum)
+
+
+def _card(header: Header, keyword: str, where: str) -> Value | None:
+    try:
+        return card_value(header, keyword)
+    except HeaderError as error:
+        raise FitsError(f"{where}{error}") from None
 
 
 def _has_end(block: bytes) -> bool:

@@ -11,6 +11,7 @@ from awe.instruments.table import Table
 from awe.instruments.transforms import TRANSFORMS, Step, check_argument, plain
 
 SOURCES = ("keyword", "file", "value", "first", "join")
+HEADERS = ("own", "primary")
 QUALIFIERS = ("with", "hdu", "time", "missing", "default")
 WORDS = (*SOURCES, *QUALIFIERS, *TRANSFORMS)
 
@@ -25,7 +26,7 @@ class Rule:
     first: tuple[Rule, ...] = ()
     join: tuple[Rule, ...] = ()
     joiner: str = "-"
-    hdu: int | None = None
+    hdu: str | None = None
     time: Rule | None = None
     missing: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
@@ -139,7 +140,7 @@ def _read_table(table: Table) -> Rule:
     return Rule(
         keywords=keywords, file=named == ["file"], value=_literal(table, "value"),
         first=_nested(table, "first"), join=_nested(table, "join"),
-        joiner=str(table.take("with", "-")), hdu=table.integer("hdu", low=0), time=_time(table),
+        joiner=str(table.take("with", "-")), hdu=table.choice("hdu", HEADERS, "own") if "hdu" in table else None, time=_time(table),
         missing=tuple(item.casefold() for item in table.texts("missing")), default=_literal(table, "default"),
         steps=tuple(steps + _steps(table)))
 

@@ -63,10 +63,13 @@ class Source:
     placeholders: frozenset[str] = frozenset()
     attributes: dict[str, Value | None] = field(default_factory=dict)
 
-    def keyword(self, word: str, *, hdu: int | None = None) -> Value | None:
-        """Return the first value of a header keyword that says something (no blank, no placeholder)."""
-        headers = self.headers if hdu is None else self.headers[hdu:hdu + 1]
-        for header in headers:
+    def keyword(self, word: str, *, hdu: str | None = None) -> Value | None:
+        """Return the first value of a header keyword that says something (no blank, no placeholder).
+
+        `hdu` narrows the search to the chip's ``own`` header or to the ``primary``.
+        """
+        headers = {"own": self.headers[:1], "primary": self.headers[-1:]}
+        for header in headers.get(hdu or "", self.headers):
             value = card_value(header, word)
             if value is not None and str(value).casefold() not in self.placeholders:
                 return value

@@ -1,6 +1,7 @@
 """The size and kind of an HDU, as its header promises, with nonsense refused."""
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 
@@ -63,14 +64,14 @@ def read_structure(header: Header, file: str, index: int) -> Structure:
     axes = _axes(header, "NAXIS", where)
     if bitpix not in _DTYPES:
         raise FitsError(f"{where}: BITPIX = {bitpix} is none of {', '.join(map(str, _DTYPES))}")
-    if header.get("GROUPS") is True or (len(axes) > 1 and axes[0] == 0 and index == 0):
+    if _value(header, "GROUPS", where) is True or (len(axes) > 1 and axes[0] == 0 and index == 0):
         raise FitsError(f"{where}: holds random groups, which are not read")
     pcount, gcount = _integer(header, "PCOUNT", where, 0), _integer(header, "GCOUNT", where, 1)
     if pcount < 0 or gcount < 1:
         raise FitsError(f"{where}: PCOUNT = {pcount}, GCOUNT = {gcount} cannot be")
     size = abs(bitpix) // 8 * gcount * (pcount + math.prod(axes)) if axes else 0
-    extension = str(header.get("XTENSION", "IMAGE")).strip().upper()
-    if extension in ("BINTABLE", "A3DTABLE") and header.get("ZIMAGE") is True:
+    extension = str(_value(header, "XTENSION", where) or "IMAGE").upper()
+    if extension in ("BINTABLE", "A3DTABLE") and _value(header, "ZIMAGE", where) is True:
         return _tiled(header, where, size)
     if extension not in ("IMAGE", "IUEIMAGE"):
         return Structure("table", (), bitpix, size)
@@ -83,8 +84,7 @@ def image_header(raw: Header, structure: Structure) -> Header:
     """Return the header of the image: for tile-compressed HDUs that of the image within."""
     if not structure.compressed:
         return raw
-    cards = [card for card in raw.cards if not _belongs_to_table(card.keyword)]
-    header = Header(cards, copy=True)
+    header = Header(copy.copy(card) for card in raw.cards if not _belongs_to_table(card.keyword))
     header["BITPIX"] = structure.bitpix
     header["NAXIS"] = len(structure.shape)
     for n, size in enumerate(reversed(structure.shape)):

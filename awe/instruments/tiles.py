@@ -9,7 +9,8 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from awe.errors import FitsError
+from awe.errors import FitsError, HeaderError
+from awe.instruments.source import card_value
 from awe.instruments.structure import BLOCK, Structure, padded
 
 _ALGORITHMS = ("RICE_1", "RICE_ONE", "GZIP_1", "GZIP_2", "PLIO_1", "HCOMPRESS_1", "NOCOMPRESS")
@@ -17,33 +18,32 @@ _GZIP_COLUMNS = ("COMPRESSED_DATA", "GZIP_COMPRESSED_DATA")
 _WIDEST = 8
 
 
-def decompress(name: str, header: fits.Header, structure: Structure, content: bytes) -> NDArray[Any]:
-    """Return the image of a tile-compressed HDU, native byte order, scaled.
+def decompress(name: str, header: fits.Header, structure: Structure, stored: bytes, content: bytes) -> NDArray[Any]:
+    """Return the image of a tile-compressed HDU, native byte order, scaled; `stored` are the bytes of its header.
 
     Raises
     ------
     FitsError
         Unknown algorithm, tiles that cannot be, a tile that would grow beyond its size, damaged bytes.
     """
-    algorithm = str(header.get("ZCMPTYPE", "")).strip().upper()
+    try:
+        algorithm = str(card_value(header, "ZCMPTYPE") or "").upper()
+        tile = _tile_pixels(name, header, structure)
+    except HeaderError as error:
+        raise FitsError(f"{name}: {error}") from None
     if algorithm not in _ALGORITHMS:
         raise FitsError(f"{name}: compressed by {algorithm or 'nothing stated'}; known are {', '.join(_ALGORITHMS)}")
-    tile = _tile_pixels(name, header, structure)
-    stream = io.BytesIO(bytes(_empty_primary()) + header.tostring().encode("ascii", "replace")
-                        + content + b"\0" * (padded(len(content)) - len(content)))
+    packed = _empty_primary() + stored + content.ljust(padded(len(content)), b"\0")
     try:
-        with fits.open(stream, disable_image_compression=True) as hdus:
+        with fits.open(io.BytesIO(packed), disable_image_compression=True) as hdus:
             _check_gzip_tiles(name, hdus[1], algorithm, tile)
-        stream.seek(0)
-        with fits.open(stream, memmap=False) as hdus:
-            data = np.asarray(hdus[1].data)
+        with fits.open(io.BytesIO(packed), memmap=False) as hdus:
+            data = np.asarray(hdus[1].data).reshape(structure.shape)
     except FitsError:
         raise
     except Exception as error:  # noqa: BLE001 - astropy raises many kinds on damaged tiles; all mean the same here
         reason = (str(error).splitlines() or [""])[0]
         raise FitsError(f"{name}: compressed pixels are damaged: {type(error).__name__}: {reason}") from None
-    if data.shape != structure.shape:
-        data = data.reshape(structure.shape)
     return np.ascontiguousarray(data.astype(data.dtype.newbyteorder("=")))
 
 
@@ -53,7 +53,8 @@ def _tile_pixels(name: str, header: fits.Header, structure: Structure) -> int:
     shape = structure.shape[::-1]
     for n in range(1, int(header["ZNAXIS"]) + 1):
         axis = int(header[f"ZNAXIS{n}"])
-        tile = header.get(f"ZTILE{n}", shape[0] if n == 1 else 1)
+        tile = card_value(header, f"ZTILE{n}")
+        tile = (shape[0] if n == 1 else 1) if tile is None else tile
         if isinstance(tile, bool) or not isinstance(tile, int) or not 1 <= tile <= max(axis, 1):
             raise FitsError(f"{name}: ZTILE{n} = {tile!r} cannot be for an axis of {axis} pixels")
         count *= tile
