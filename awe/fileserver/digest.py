@@ -4,21 +4,15 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from awe.errors import IntegrityError
 
 BLOCK = 1 << 20
 _NAME = re.compile(r"[0-9a-f]{64}")
 _local = threading.local()
-
-
-class Sink(Protocol):
-    """What bytes can be written to."""
-
-    def __call__(self, data: memoryview, /) -> object:
-        """Take all of `data`, which is only valid during the call."""
 
 
 def is_hash(name: str) -> bool:
@@ -34,18 +28,14 @@ def buffer() -> memoryview:
     return found
 
 
-def hash_stream(stream: BinaryIO, sink: Sink | None = None) -> tuple[str, int]:
-    """Read `stream` to its end once; return its hash and size, and give every block to `sink`."""
-    digest, size, view = hashlib.sha256(), 0, buffer()
-    readinto = getattr(stream, "readinto", None)
+def blocks(stream: BinaryIO) -> Iterator[memoryview]:
+    """Read `stream` to its end; each block is valid only until the next is asked for."""
+    view, readinto = buffer(), getattr(stream, "readinto", None)
     while True:
         block = view[:readinto(view) or 0] if readinto else memoryview(stream.read(BLOCK))
         if not block:
-            return digest.hexdigest(), size
-        digest.update(block)
-        if sink is not None:
-            sink(block)
-        size += len(block)
+            return
+        yield block
 
 
 def hash_bytes(data: bytes) -> str:
@@ -56,7 +46,10 @@ def hash_bytes(data: bytes) -> str:
 def hash_file(path: Path) -> str:
     """Return the SHA-256 of the file at `path`."""
     with path.open("rb", buffering=0) as stream:
-        return hash_stream(stream)[0]  # type: ignore[arg-type]
+        digest = hashlib.sha256()
+        for block in blocks(stream):  # type: ignore[arg-type]
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def verify(sha: str, found: str, where: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import io
+import hashlib
 import os
 import secrets
 import stat
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from awe.errors import StoreError, StoreFullError
-from awe.fileserver.digest import hash_stream
+from awe.fileserver.digest import blocks
 from awe.fileserver.owner import Owner
 
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
@@ -23,45 +23,59 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Incoming:
-    """One such file; nothing of it stays unless it was moved into its place."""
+    """One such file; nothing of it stays unless it was moved into its place before it is closed."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / f"{Owner.here()}.{secrets.token_hex(8)}"
-        self.sha = ""
         self.size = 0
+        self._digest = hashlib.sha256()
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
 
+    @property
+    def sha(self) -> str:
+        """The SHA-256 of the bytes written so far."""
+        return self._digest.hexdigest()
+
     def fill(self, source: Source) -> None:
-        """Take all bytes of `source` and note their hash and size."""
+        """Take all bytes of `source`."""
         if isinstance(source, (bytes, bytearray, memoryview)):
-            source = io.BytesIO(source)
-        if isinstance(source, (str, os.PathLike)):
+            self.write(memoryview(source).cast("B"))
+        elif isinstance(source, (str, os.PathLike)):
             with open_source(Path(source)) as stream:
                 self._clone_or_copy(stream)
         else:
-            self.sha, self.size = hash_stream(source, self.write)
+            for block in blocks(source):
+                self.write(block)
 
     def _clone_or_copy(self, stream: BinaryIO) -> None:
         try:
             fcntl.ioctl(self._descriptor, _FICLONE, stream.fileno())
-        except OSError:
-            self.sha, self.size = hash_stream(stream, self.write)  # no reflinks here, or not between these two
+        except OSError:  # no reflinks here, or not between these two
+            for block in blocks(stream):
+                self.write(block)
             return
         with open(self._descriptor, "rb", buffering=0, closefd=False) as clone:
-            self.sha, self.size = hash_stream(clone)  # type: ignore[arg-type]
+            for block in blocks(clone):  # type: ignore[arg-type]
+                self._note(block)
 
     def write(self, data: memoryview) -> None:
         """Append all of `data`."""
+        self._note(data)
         while data:
             data = data[os.write(self._descriptor, data):]
 
-    def move(self, target: Path) -> Path | None:
+    def _note(self, data: memoryview) -> None:
+        self._digest.update(data)
+        self.size += len(data)
+
+    def move(self, target: Path, *, durable: bool = True) -> Path | None:
         """Make the bytes durable and rename the file to `target`, read-only.
 
         Returns the folder above if the folder of `target` had to be made. The caller syncs the folders.
         """
         os.fchmod(self._descriptor, 0o444)
-        os.fsync(self._descriptor)
+        if durable:
+            os.fsync(self._descriptor)
         try:
             os.rename(self.path, target)
         except FileNotFoundError:

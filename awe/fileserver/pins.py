@@ -1,45 +1,46 @@
 """Pins: a file that was put, and has no row yet, is not garbage.
 
-A pin is an empty file ``<hash>.<owner>.<number>``; its modification time is when it was set. `put` sets one before it
-answers, also when the content was there already; the caller takes it away after the row is committed. Pins need not
-survive a power cut, because their processes do not.
+Each process writes its pins to a journal of its own, ``pins/<owner>``: a line ``+<hash> <time>`` when a content is
+put, before `put` answers, also when the content was there already; a line ``-<hash> <time>`` when the caller takes the
+pin away after the commit. A content is pinned while more were set than taken away. One line costs a write, where one
+file for each pin would cost an inode made and deleted (ext4 searches past inodes that were deleted in the last minute:
+0.7 ms instead of 0.02 ms for each file that is made). Pins need not survive a power cut: their processes do not.
 """
 from __future__ import annotations
 
 import os
-import secrets
+import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from awe.fileserver.digest import is_hash
-from awe.fileserver.lock import shared
+from awe.fileserver.lock import exclusive, shared
 from awe.fileserver.owner import Owner
 
-FOREIGN_DAYS = 7.0
+FOREIGN_AGE = 7 * 86400.0
+_LINE = re.compile(rb"([+-])([0-9a-f]{64}) ([0-9]{1,12})\n")
+_LARGE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """One pin, as it stands in the folder."""
+    """What one process has pinned: a content, how often, and when last (seconds since 1970)."""
 
     sha: str
     owner: Owner
-    path: Path
+    count: int
     set_at: float
 
-    def holds(self, min_age: float, now: float | None = None) -> bool:
-        """Return whether the pin still protects its file.
+    def holds(self, min_age: float, now: float) -> bool:
+        """Return whether the pin still protects its content.
 
         It does while its process runs, and for `min_age` seconds after it was set in any case. A process of another
         machine or boot cannot be seen from here: its pins hold for a week.
         """
-        age = (time.time() if now is None else now) - self.set_at
-        if self.owner.is_alive or age < min_age:
-            return True
-        return not self.owner.is_near and age < FOREIGN_DAYS * 86400
+        age = now - self.set_at
+        return self.owner.is_alive or age < min_age or (not self.owner.is_near and age < FOREIGN_AGE)
 
 
 class Pins:
@@ -47,8 +48,9 @@ class Pins:
 
     def __init__(self, folder: Path, lock: Path, owner: Owner | None = None) -> None:
         self.folder = folder
-        self._lock = lock
+        self.lock = lock
         self._owner = owner
+        self._tidy_at = _LARGE
 
     @property
     def owner(self) -> Owner:
@@ -57,34 +59,73 @@ class Pins:
 
     def add(self, sha: str) -> None:
         """Pin `sha`; each call adds a pin. Waits while the garbage collector decides."""
-        path = self.folder / f"{sha}.{self.owner}.{secrets.token_hex(4)}"
-        with shared(self._lock):
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
+        self._write(f"+{sha} {int(time.time())}\n")
 
     def remove(self, hashes: Iterable[str]) -> None:
-        """Take away one pin of this owner for each of `hashes`; one that has none is passed over."""
-        wanted = Counter(hashes)
-        mine = self.owner
-        for pin in self if wanted else ():
-            if pin.owner == mine and wanted[pin.sha] > 0:
-                wanted[pin.sha] -= 1
-                pin.path.unlink(missing_ok=True)
+        """Take away one pin of this owner for each of `hashes`."""
+        now = int(time.time())
+        lines = "".join(f"-{sha} {now}\n" for sha in hashes)
+        if lines and self._write(lines) > self._tidy_at:
+            self._tidy()
+
+    def _write(self, lines: str) -> int:
+        """Append to the journal of the owner; return its size."""
+        with shared(self.lock):
+            descriptor = os.open(self.folder / str(self.owner), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC,
+                                 0o644)
+            try:
+                data = lines.encode("ascii")
+                while data:
+                    data = data[os.write(descriptor, data):]
+                return os.fstat(descriptor).st_size
+            finally:
+                os.close(descriptor)
+
+    def _tidy(self) -> None:
+        """Write the journal of the owner anew without the pins that were taken away."""
+        journal = self.folder / str(self.owner)
+        with exclusive(self.lock):
+            beside = journal.with_name(journal.name + ".new")
+            beside.write_text("".join(f"+{pin.sha} {int(pin.set_at)}\n" * pin.count for pin in _read(journal)),
+                              encoding="ascii")
+            self._tidy_at = max(_LARGE, 2 * beside.stat().st_size)
+            beside.replace(journal)
 
     def __iter__(self) -> Iterator[Pin]:
-        """Walk over all pins; a file that is not a pin is passed over."""
-        with os.scandir(self.folder) as entries:
-            for entry in entries:
-                sha, _, rest = entry.name.partition(".")
-                owner = Owner.parse(rest.partition(".")[0])
-                if owner is None or not is_hash(sha):
-                    continue
-                try:
-                    set_at = entry.stat().st_mtime
-                except FileNotFoundError:
-                    continue  # taken away meanwhile
-                yield Pin(sha, owner, Path(entry.path), set_at)
+        """Walk over all pins of all processes."""
+        for journal in sorted(self.folder.iterdir()):
+            yield from _read(journal)
 
     def held(self, min_age: float) -> set[str]:
         """Return the hashes that a pin protects now."""
         now = time.time()
         return {pin.sha for pin in self if pin.holds(min_age, now)}
+
+    def forget_dead(self, min_age: float) -> int:
+        """Delete the journals whose pins protect nothing any more and whose process is gone; return how many pins."""
+        now, dead = time.time(), 0
+        with exclusive(self.lock):
+            for journal in self.folder.iterdir():
+                owner, pins = Owner.parse(journal.name.removesuffix(".new")), list(_read(journal))
+                if owner is None or owner.is_alive or any(pin.holds(min_age, now) for pin in pins):
+                    continue
+                if owner.is_gone or now - journal.stat().st_mtime > FOREIGN_AGE:
+                    journal.unlink()
+                    dead += sum(pin.count for pin in pins)
+        return dead
+
+
+def _read(journal: Path) -> Iterator[Pin]:
+    """Read one journal; a line that was cut off by a crash is passed over."""
+    owner = Owner.parse(journal.name)
+    if owner is None:
+        return
+    counts: Counter[bytes] = Counter()
+    times: dict[bytes, float] = {}
+    for sign, sha, when in _LINE.findall(journal.read_bytes()):
+        counts[sha] += 1 if sign == b"+" else -1
+        if sign == b"+":
+            times[sha] = float(when)
+    for sha, count in counts.items():
+        if count > 0:
+            yield Pin(sha.decode(), owner, count, times[sha])

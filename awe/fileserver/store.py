@@ -15,6 +15,7 @@ there is found by `check`, and by `awe fsck --contents`.
 """
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -80,11 +81,9 @@ class Store:
 
         The content is pinned until `unpin`. Where it was there already it is verified, and replaced if damaged.
         """
-        with told_plainly(self.root):
-            sha, folders = self._put(source)
-            for folder in folders:
-                sync_folder(folder)
-        return sha
+        with self.receive() as incoming:
+            incoming.fill(source)
+            return self.keep(incoming)
 
     def put_many(self, sources: Iterable[Source], *, threads: int = 8) -> list[str]:
         """Keep many contents at once, in order, with one sync for each touched folder; much faster than one by one.
@@ -105,28 +104,41 @@ class Store:
         """Take away one pin for each of `hashes`; call it after the rows that refer to them are committed."""
         self.pins.remove(hashes)
 
-    def _put(self, source: Source) -> tuple[str, set[Path]]:
-        incoming = Incoming(self.incoming)
-        try:
-            incoming.fill(source)
-            self.pins.add(incoming.sha)
+    @contextlib.contextmanager
+    def receive(self) -> Iterator[Incoming]:
+        """Open a file to write into, piece by piece, and then to `keep`; nothing of it stays unless it is kept."""
+        with told_plainly(self.root):
+            incoming = Incoming(self.incoming)
             try:
-                return incoming.sha, self._settle(incoming)
-            except BaseException:
-                self.unpin([incoming.sha])
-                raise
-        finally:
-            incoming.close()
+                yield incoming
+            finally:
+                incoming.close()
+
+    def keep(self, incoming: Incoming, expected: str | None = None) -> str:
+        """Keep what was received, as `put` does; IntegrityError where its hash is not the one `expected`."""
+        if expected is not None:
+            verify(expected, incoming.sha, "what was received")
+        with told_plainly(self.root):
+            for folder in self._settle(incoming):
+                sync_folder(folder)
+        return incoming.sha
+
+    def _put(self, source: Source) -> tuple[str, set[Path]]:
+        with self.receive() as incoming:
+            incoming.fill(source)
+            return incoming.sha, self._settle(incoming)
 
     def _settle(self, incoming: Incoming) -> set[Path]:
-        """Move a file into its place unless a good one is there; return the folders to sync."""
-        target = self._place(incoming.sha)
-        folders = {target.parent}
-        if not self._is_good(incoming.sha):
-            made_in = incoming.move(target)
-            if made_in is not None:
-                folders.add(made_in)
-        return folders
+        """Pin a content and move it into its place unless a good one is there; return the folders to sync."""
+        sha = incoming.sha
+        target = self._place(sha)
+        self.pins.add(sha)
+        try:
+            made_in = None if self._is_good(sha) else incoming.move(target)
+        except BaseException:
+            self.unpin([sha])
+            raise
+        return {target.parent} if made_in is None else {target.parent, made_in}
 
     def _is_good(self, sha: str) -> bool:
         """Return whether the content is there and whole; makes it young again for the collector."""
@@ -140,6 +152,16 @@ class Store:
         except PermissionError:
             return True  # somebody else's file: the pin alone protects it
         return True
+
+    def restore(self, sha: str, trashed: Path) -> None:
+        """Bring a content back from the trash; where it was put again meanwhile the newer one stays."""
+        if self.has(sha):
+            trashed.unlink()
+            return
+        place = self._place(sha)
+        place.parent.mkdir(exist_ok=True)
+        trashed.rename(place)
+        sync_folder(place.parent)
 
     # ---- reading
 
@@ -162,8 +184,8 @@ class Store:
         """Return the whole content, verified against its name unless told not to."""
         with self.open(sha) as file:
             data = file.read()
-        if verify:
-            self._verify_bytes(sha, data)
+        if verify and hash_bytes(data) != sha:
+            self.check(sha)  # says where and what
         return data
 
     def read_range(self, sha: str, start: int, stop: int) -> bytes:
@@ -203,9 +225,6 @@ class Store:
         what = sha if is_hash(sha) else f"{sha[:80]!r} (which is no SHA-256)"
         return MissingFileError(f"the file {what} was asked, but the store {self.root} does not have it; "
                                 "run `awe fsck` to see what else is missing")
-
-    def _verify_bytes(self, sha: str, data: bytes) -> None:
-        verify(sha, hash_bytes(data), self._place(sha))
 
 
 def _check_format(root: Path) -> None:

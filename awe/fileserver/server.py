@@ -1,0 +1,150 @@
+"""The file server: GET and HEAD of files by name or hash, PUT by hash, over plain HTTP.
+
+It knows nothing of users and rows: `resolve`, given by the layer above, says what the holder of a token may do. To one
+without a token everything that is not open to all is 401, whether it exists or not; to one with a token what he may
+not see is 404, whether it exists or not.
+
+What was PUT stays for at least a day (the collector's `min_age`); by then a row must refer to it.
+"""
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable
+
+import anyio.to_thread
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from awe.errors import ForbiddenError, IntegrityError, MissingFileError, StoreError, StoreFullError
+from awe.fileserver.answer import FileAnswer
+from awe.fileserver.cache import Cache
+from awe.fileserver.digest import BLOCK, is_hash
+from awe.fileserver.grant import Grant, Resolve
+from awe.fileserver.peers import HOPS, Peers
+from awe.fileserver.store import Store
+
+log = logging.getLogger("awe.fileserver")
+
+_BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/=-]{1,4096})", re.IGNORECASE)
+_HIDDEN = re.compile(r"[\x00-\x1f\x7f/\\\ufffd]|[\ud800-\udfff]")
+_LONGEST_NAME = 255
+
+
+class _Refused(Exception):
+    """The request is answered with a status and a sentence."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status, self.why = status, why
+
+
+class _Server:
+    def __init__(self, store: Store, resolve: Resolve, peers: Peers) -> None:
+        self.store, self.resolve, self.peers = store, resolve, peers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request under /files/."""
+        request = Request(scope, receive)
+        try:
+            answer = await (self._put(request) if request.method == "PUT" else self._get(request))
+        except _Refused as refused:
+            answer = _sentence(refused.status, refused.why)
+        except ClientDisconnect:
+            return
+        await answer(scope, receive, send)
+
+    async def _get(self, request: Request) -> ASGIApp:
+        grant, name, token = await self._grant(request)
+        if not grant.may_get:
+            raise _unseen(token)
+        path = await self.peers.find(self.store, grant.sha256, token, _hops(request))
+        if path is None:
+            raise _unseen(token)
+        if grant.size is not None and path.stat().st_size != grant.size:
+            log.error("%s is %d bytes long, and its row says %d: run `awe fsck`", path, path.stat().st_size, grant.size)
+            raise _Refused(500, "the file is damaged here; tell those who keep this server")
+        return FileAnswer(path, grant, request.headers, is_get=request.method == "GET", by_hash=is_hash(name))
+
+    async def _put(self, request: Request) -> Response:
+        grant, name, token = await self._grant(request)
+        if not is_hash(name):
+            raise _Refused(400, "a file is put under its SHA-256, in 64 lower-case hexadecimal digits")
+        if not grant.may_put:
+            raise _Refused(403, "this token may not put files") if token else _unseen(token)
+        try:
+            await self._receive(request, name)
+        except IntegrityError:
+            raise _Refused(400, "the bytes that came are not those of that name; nothing was kept") from None
+        except StoreFullError:
+            raise _Refused(507, "there is no room; nothing was kept") from None
+        return _sentence(201, "kept", {"ETag": f'"{name}"', "Location": f"/files/{name}"})
+
+    async def _receive(self, request: Request, sha: str) -> None:
+        """Write what comes, in pieces of a block, verify it and keep it; waiting for the disk in other threads."""
+        with self.store.receive() as incoming:
+            waiting = bytearray()
+            async for piece in request.stream():
+                waiting += piece
+                if len(waiting) >= BLOCK:
+                    await anyio.to_thread.run_sync(incoming.write, memoryview(waiting))
+                    waiting = bytearray()
+            await anyio.to_thread.run_sync(incoming.write, memoryview(waiting))
+            await anyio.to_thread.run_sync(self.store.keep, incoming, sha)
+        await anyio.to_thread.run_sync(self.store.unpin, [sha])
+
+    async def _grant(self, request: Request) -> tuple[Grant, str, str | None]:
+        name = request.path_params["name"]
+        match = _BEARER.fullmatch(request.headers.get("authorization", ""))
+        token = match[1] if match else None
+        if len(name) > _LONGEST_NAME or _HIDDEN.search(name):
+            raise _unseen(token)
+        try:
+            grant = await anyio.to_thread.run_sync(self.resolve, name, token)
+        except ForbiddenError:
+            raise _Refused(403, "this token is not allowed here") from None
+        if grant is None:
+            raise _unseen(token)
+        return grant, name, token
+
+
+def _unseen(token: str | None) -> _Refused:
+    return _Refused(404, "there is no such file for this token") if token else _Refused(401, "a token is wanted")
+
+
+def _sentence(status: int, why: str, headers: dict[str, str] | None = None) -> Response:
+    known = {"WWW-Authenticate": 'Bearer realm="awe"'} if status == 401 else {}
+    return PlainTextResponse(why + "\n", status, {**known, **(headers or {}), "Cache-Control": "no-store"})
+
+
+def _hops(request: Request) -> int:
+    text = request.headers.get(HOPS, "0")
+    return int(text) if re.fullmatch(r"[0-9]{1,3}", text) else 0
+
+
+async def _store_failed(request: Request, error: Exception) -> Response:
+    log.error("%s %s: %s", request.method, request.url.path, error)
+    if isinstance(error, MissingFileError):
+        return _sentence(404, "the file went away while it was asked for")
+    return _sentence(503, "the store does not work now; try again later")
+
+
+def app(store: Store, resolve: Resolve, peers: Iterable[str] = (), max_hops: int = 3, *,
+        cache: Cache | None = None) -> Starlette:
+    """Return the file server of `store` as an ASGI application.
+
+    A file that is granted but not here is asked of `peers` (their base addresses), with the user's token, and kept in
+    `cache`, or in the store where no cache is given. A request that came through `max_hops` servers is not passed on.
+    """
+    server = _Server(store, resolve, Peers(tuple(peers), max_hops, cache))
+    return Starlette(routes=[Route("/files/{name}", server, methods=["GET", "HEAD", "PUT"])],
+                     exception_handlers={StoreError: _store_failed, MissingFileError: _store_failed})
+
+
+def serve(application: ASGIApp, host: str = "127.0.0.1", port: int = 8000) -> None:
+    """Serve until interrupted."""
+    uvicorn.run(application, host=host, port=port, access_log=False, server_header=False, log_level="warning")
