@@ -2,7 +2,7 @@
 
 Of two flats A and B the difference A - s B, with s the ratio of their levels, holds noise only. For photons
 counted with gain g (e-/ADU) its variance is (A + s^2 B) / g + (1 + s^2) r^2, with r the read noise in ADU.
-Here s is taken in every small box, so that a drift of the lamp in strength or in pattern does no harm, the two
+Here s is a plane fitted in every small box, so that a drift of the lamp in strength or in pattern does no harm, the two
 exposures need not be equal, and one uneven pair already spans a range of levels. J. R. Janesick, 2001,
 "Scientific Charge-Coupled Devices", chapter 2.
 """
@@ -186,20 +186,28 @@ def _boxes(pair: Pair, outside: NDArray[np.bool_], box: int, lowest: float, high
             good = ~outside[place] & np.isfinite(a) & np.isfinite(b) & (a <= highest) & (b <= highest)
             if good.sum() < max(50, box * box // 4):
                 continue
-            point = _point(a[good], b[good], clip)
+            y, x = (axis[good] / box - 0.5 for axis in np.mgrid[:good.shape[0], :good.shape[1]])
+            point = _point(a[good], b[good], y, x, clip)
             brightest = max(np.median(a[good]), np.median(b[good]))
             if point is not None and lowest <= point[0] and brightest < 0.95 * highest:
                 points.append(point)
     return points
 
 
-def _point(a: NDArray[np.float64], b: NDArray[np.float64], clip: float) -> tuple[float, float, float, float] | None:
-    """The point of one box, or None where there is no light."""
+def _point(a: NDArray[np.float64], b: NDArray[np.float64], y: NDArray[Any], x: NDArray[Any],
+           clip: float) -> tuple[float, float, float, float] | None:
+    """The point of one box, or None where there is no light; y and x are from the middle of the box."""
     level_a, level_b = float(a.mean()), float(b.mean())
     if level_a <= 0 or level_b <= 0:
         return None
-    ratio = level_a / level_b
-    _, stdev, number = clipped(a - ratio * b, clip)
+    rest = a - level_a / level_b * b
+    mean, stdev, _ = clipped(rest, clip)
+    kept = np.abs(rest - mean) <= 2.0 * clip * stdev
+    terms = [b, b * y, b * x]
+    matrix = np.array([[float((p * q)[kept].sum()) for p in terms] for q in terms])
+    slopes = np.linalg.pinv(matrix, hermitian=True) @ np.array([float((p * a)[kept].sum()) for p in terms])
+    ratio = float(slopes[0])
+    _, stdev, number = clipped(a - sum(slope * term for slope, term in zip(slopes, terms, strict=True)), clip)
     share = 1.0 + ratio * ratio
     if number < 50 or stdev == 0.0:
         return None
