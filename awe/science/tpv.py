@@ -137,16 +137,22 @@ def fit(x: Floats, y: Floats, xi: Floats, eta: Floats, degree: int,
     return trim(pv1), trim(pv2)
 
 
-def rotate(pv1: Sequence[float], pv2: Sequence[float], angle: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return the coefficients of the polynomial whose result is turned by `angle` degrees; exact."""
-    if not (pv1 or pv2):
-        return (), ()
+def mix(pv1: Sequence[float], pv2: Sequence[float], matrix: ArrayLike,
+        shift: ArrayLike | None = None) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the coefficients of ``matrix @ (polynomials) + shift`` (degrees); exact. None at all are the identity."""
     one = np.zeros((2, len(TERMS)))
     for row, pv in enumerate((pv1 or (0.0, 1.0), pv2 or (0.0, 1.0))):
         one[row, :len(pv)] = pv
     one[1] = one[1, list(SWAPPED)]
-    one = turn(angle) @ one
+    one = np.asarray(matrix, np.float64) @ one
+    if shift is not None:
+        one[:, 0] += np.asarray(shift, np.float64)
     return trim(one[0]), trim(one[1, list(SWAPPED)])
+
+
+def rotate(pv1: Sequence[float], pv2: Sequence[float], angle: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the coefficients of the polynomial whose result is turned by `angle` degrees; exact."""
+    return mix(pv1, pv2, turn(angle)) if pv1 or pv2 else ((), ())
 
 
 def trim(pv: ArrayLike) -> tuple[float, ...]:
