@@ -145,7 +145,8 @@ def did_you_mean(name: str, known: Iterable[str], *, listed: int = 8) -> str:
     "; did you mean 'chip'?"
     """
     options = sorted(known)
-    near = difflib.get_close_matches(name, options, n=3, cutoff=0.6)
+    near = [option for option in options if option.casefold() == name.casefold()]
+    near = near or difflib.get_close_matches(name, options, n=3, cutoff=0.6)
     if near:
         return "; did you mean " + " or ".join(repr(n) for n in near) + "?"
     if not options:

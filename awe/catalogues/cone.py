@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from awe.catalogues.footprint import Footprint, check_cone
+from awe.catalogues.footprint import Footprint, check_cone, padded
 from awe.catalogues.parquet import SourceFile, in_ranges
 from awe.catalogues.sky import ORDER, Keys, separation
 from awe.catalogues.table import SourceTable
@@ -30,7 +30,8 @@ class Listed(Generic[Name]):
 def cone_ranges(ra: float, dec: float, radius: float) -> Keys:
     """Return sorted half-open ranges of `hpx29` that cover a cone, and little more; degrees."""
     check_cone(ra, dec, radius)
-    order = min(max(math.ceil(math.log2(58.6 / radius)) + 3, 3), ORDER - 2)  # cells of an eighth of the radius
+    cell = padded(radius) / 8  # degrees
+    order = min(max(math.ceil(math.log2(58.6 / cell)), 3), ORDER - 2)
     return Footprint.of_cone(ra, dec, radius, order).keys()
 
 

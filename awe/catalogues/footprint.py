@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,10 @@ from awe.errors import CatalogueError
 
 DEFAULT_ORDER = 11
 """Cells of 1.7 arcmin: coarse enough to be few, fine enough for one detector."""
+COARSEST = 7
+"""Cells of 27 arcmin, the largest that stand for the coverage of a sparse catalogue."""
+PADDING = 2e-5
+"""Degrees (0.07 arcsec) added in quadrature to radii."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +48,12 @@ class Footprint:
     ) -> Footprint:
         """Return what a list of sources covers: cells so large that those in use hold `per_cell` sources on average.
 
-        With fewer, cells between two sources would look as if nobody had observed there.
+        With fewer, cells between two sources would look as if nobody had observed there. Cells are never larger than half
+        a degree, so that single fields far apart stay single fields.
         """
         cells = cls.of_positions(ra, dec, finest)
         count = np.size(ra)
-        while cells.order > 0 and len(cells) * per_cell > count:
+        while cells.order > min(COARSEST, finest) and len(cells) * per_cell > count:
             cells = cells.at_order(cells.order - 1)
         return cells
 
@@ -72,7 +78,7 @@ class Footprint:
         """Return the cells that overlap a cone; degrees."""
         check_cone(ra, dec, radius)
         ranges = hpgeom.query_circle(
-            2**order, ra, dec, radius, inclusive=True, fact=_fact(order), return_pixel_ranges=True)
+            2**order, ra, dec, padded(radius), inclusive=True, fact=_fact(order), return_pixel_ranges=True)
         return cls(order, ranges)
 
     def __eq__(self, other: object) -> bool:
@@ -157,6 +163,14 @@ def check_cone(ra: float, dec: float, radius: float) -> None:
     check_positions(np.asarray(ra, float), np.asarray(dec, float))
     if not 0 < radius <= 180:
         raise CatalogueError(f"a cone of radius {radius} degrees was asked; give one above 0 and at most 180")
+
+
+def padded(radius: float) -> float:
+    """Return a radius, in degrees, that makes up for rounding where HEALPix compares cosines.
+
+    A cosine in double precision cannot tell angles below some milliarcseconds from 0: cells would be missed.
+    """
+    return min(math.hypot(radius, PADDING), 180.0)
 
 
 def _fact(order: int) -> int:

@@ -35,7 +35,7 @@ def write_parquet(table: SourceTable, path: Path) -> None:
     beside = path.with_name(path.name + ".part")
     plain = pa.table(
         [table.to_arrow().column(c.name).cast(arrow_type(c)) for c in table.columns],
-        schema=pa.schema([pa.field(c.name, arrow_type(c)) for c in table.columns], metadata=_metadata(table)),
+        schema=pa.schema([pa.field(c.name, arrow_type(c)) for c in table.columns]),
     )
     # every option that could change the bits is pinned; store_schema would embed a library's own rendering
     with pq.ParquetWriter(
@@ -44,6 +44,7 @@ def write_parquet(table: SourceTable, path: Path) -> None:
         store_schema=False, data_page_size=1 << 20, write_page_index=False, write_page_checksum=False,
     ) as writer:
         writer.write_table(plain, row_group_size=ROW_GROUP)
+        writer.add_key_value_metadata(_metadata(table))
     beside.replace(path)
 
 
@@ -112,7 +113,7 @@ class SourceFile:
         return [int(group) for group in np.flatnonzero(meets)]
 
     def _read_head(self) -> dict[str, Any]:
-        raw = (self._file.schema_arrow.metadata or {}).get(METADATA_KEY)
+        raw = (self._file.metadata.metadata or {}).get(METADATA_KEY)
         if raw is None:
             raise CatalogueError(
                 f"{self.name}: a Parquet file, but not one of ours (no metadata {METADATA_KEY.decode()!r}); read it with "

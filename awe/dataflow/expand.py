@@ -12,7 +12,7 @@ from awe.dataflow import select
 from awe.dataflow.node import Ask, Node, Slots
 from awe.dataflow.paths import NotYet, asked_keys, keys_of_object, value_at
 from awe.dataflow.select import Member
-from awe.dataflow.site import DAY, Site, nearest_group
+from awe.dataflow.site import DAY, Site, nearest_group, window_of
 from awe.dataflow.state import Cause, Reason, State
 from awe.persist.declare import DependencyList, natural_key
 from awe.persist.selector import selector_of
@@ -37,7 +37,7 @@ class Expansion:
         node = Node(ask.cls, ask.sel, None, ask.keys)
         node.asked_at.append(ask.at)
         node.parameters = dict(self.graph.book.wanted(ask.cls, scope_of_keys(ask.keys or {}), ask.at).values)
-        node.pending = list(Slots.of(ask.cls).by_name)
+        node.pending, node.tries = list(Slots.of(ask.cls).by_name), list(Slots.of(ask.cls).leads)
         if ask.keys is None or not can_be_made(ask.cls):
             self._refuse(ask, node, Reason(Cause.NO_RAW, (ask.cls.__name__, described(ask.keys))))
             return
@@ -50,7 +50,7 @@ class Expansion:
         node.parameters = dict(self.graph.book.wanted(node.cls, scope, node.anchor).values)
         node.asked_at.append(node.anchor)
         node.obj = None
-        node.pending = list(Slots.of(node.cls).by_name)
+        node.pending, node.tries = list(Slots.of(node.cls).by_name), list(Slots.of(node.cls).leads)
         self.waiting.append((ask, node))
 
     def _refuse(self, ask: Ask, node: Node, reason: Reason) -> None:
@@ -62,7 +62,7 @@ class Expansion:
     def step(self) -> None:
         """Take every waiting target one step further: its group, its lead, then the rest."""
         waiting, self.waiting = self.waiting, []
-        self._find_groups([(ask, node) for ask, node in waiting if self._wants_group(node)])
+        self._find_groups([(ask, node) for ask, node in waiting if self._wants_group(ask, node)])
         for ask, node in waiting:
             if node.state is State.MISSING:
                 continue
@@ -76,29 +76,35 @@ class Expansion:
 
     # ------------------------------------------------------------------ the lead
 
-    def _wants_group(self, node: Node) -> bool:
-        lead = Slots.of(node.cls).lead
-        return lead in node.pending and isinstance(Slots.of(node.cls).by_name[lead], DependencyList) and node.state is not State.MISSING
+    def _wants_group(self, ask: Ask, node: Node) -> bool:
+        """Whether what may lead this node is a group that has not been looked for."""
+        name = next(iter(node.tries), None)
+        return ask.node is None and name in node.pending and isinstance(Slots.of(node.cls).by_name[name], DependencyList)
 
     def _led(self, ask: Ask, node: Node) -> bool:
-        """Ask for the lead; once it is known, give the node its anchor and make it one with its like."""
-        name = Slots.of(node.cls).lead
-        if name is None:
+        """Ask for what leads; once that is known, give the node its anchor and make it one with its like."""
+        if not Slots.of(node.cls).leads:
             return self._identify(ask, node, ask.at, ())
+        if not node.tries:
+            names = " or ".join(Slots.of(node.cls).by_name[name].type.__name__ for name in Slots.of(node.cls).leads)
+            self._refuse(ask, node, Reason(Cause.NO_RAW, (names, described(node.keys))))
+            return True
+        name = node.tries[0]
+        slot = Slots.of(node.cls).by_name[name]
         if name in node.pending:
             self._ask_slot(node, name, ask.at)
             if name in node.pending:
                 return node.state is State.MISSING
-        lead = node.inputs.get(name)
-        if lead is None:
-            self._refuse(ask, node, Reason(Cause.NO_RAW, (Slots.of(node.cls).by_name[name].type.__name__, described(node.keys))))
-            return True
+        lead = node.inputs.get(name) or []
         below = [lead] if isinstance(lead, Ask) else lead
         if any(child.node is None for child in below):
             return False
-        nodes = [child.node for child in below if child.node is not None]
+        nodes = [child.node for child in below if child.node is not None and child.node.state is not State.MISSING]
+        if not nodes and slot.optional:
+            node.tries.pop(0)
+            return False
         self.graph.load_objects(nodes if isinstance(lead, Ask) else [])
-        if name in node.wants and node.groups.get(name) and not one_per(node, name):
+        if name in node.wants and not one_per(node, name):
             times = [member.at for member in node.groups[name].values()]
         else:
             times = [child.anchor for child in nodes]
@@ -107,7 +113,7 @@ class Expansion:
 
     def _identify(self, ask: Ask, node: Node, anchor: int, lead: tuple[object, ...]) -> bool:
         node.anchor = anchor
-        node.identity = (node.sel, node.wants.get(Slots.of(node.cls).lead or ""), lead)
+        node.identity = (node.sel, node.wants.get(node.tries[0]) if node.tries else None, lead)
         if node.winner is not None:
             ask.node = node
             return True
@@ -123,8 +129,7 @@ class Expansion:
         """Find the group each of these is made from: one statement for all of them."""
         questions: list[tuple[Ask, Node, str, bytes, Site, tuple[int, int]]] = []
         for ask, node in asked:
-            name = Slots.of(node.cls).lead
-            assert name is not None
+            name = node.tries[0]
             slot = Slots.of(node.cls).by_name[name]
             assert isinstance(slot, DependencyList)
             keys = asked_keys(node, slot)
@@ -151,11 +156,13 @@ class Expansion:
         slot = Slots.of(node.cls).by_name[name]
         assert isinstance(slot, DependencyList)
         within = site.within.get(node.cls.__name__, slot.within)
-        needed = site.at_least.get(node.cls.__name__, slot.at_least)
+        needed = self.needed(node, slot)
         times = [member.at for member in found.values()]
         group = nearest_group(times, ask.at, within, site, needed)
         if group is None:
-            if slot.optional and not found:
+            if slot.optional:
+                window = window_of(within, ask.at, site) or FOREVER
+                node.wants[name], node.groups[name], node.inputs[name] = (sel, *window), {}, []
                 node.pending.remove(name)
                 return
             self._refuse(ask, node, too_few(slot, node, needed, times, ask.at))
@@ -168,6 +175,10 @@ class Expansion:
         node.wants[name] = (sel, *(FOREVER if within is None else group))
         node.groups[name] = {member.own: member for member in inside}
 
+    def needed(self, node: Node, slot: DependencyList[Any]) -> int:
+        """How many members a group has at least."""
+        return self._site(node).at_least.get(node.cls.__name__, slot.at_least)
+
     def _ask_members(self, grouped: list[tuple[Node, str]]) -> None:
         by_class: dict[type, set[int]] = defaultdict(set)
         for node, name in grouped:
@@ -175,7 +186,7 @@ class Expansion:
                 by_class[member_class(node, name)].update(member.oid for member in node.groups[name].values())
         sources = {cls: self.graph.load(cls, sorted(oids)) for cls, oids in by_class.items()}
         for node, name in grouped:
-            if name not in node.groups:
+            if name not in node.pending or name not in node.groups:
                 continue
             slot = Slots.of(node.cls).by_name[name]
             assert isinstance(slot, DependencyList)

@@ -214,6 +214,8 @@ class Graph:
             slot = Slots.of(node.cls).by_name[name]
             assert isinstance(slot, DependencyList)
             recorded = {edge.per or edge.sel: edge for edge in node.edges.get(name, ())}
+            if not recorded and slot.optional and len(node.groups[name]) < self.expansion.needed(node, slot):
+                node.groups[name] = {}
             asks: list[Ask] = []
             for own, member in node.groups[name].items():
                 edge = recorded.get(own)

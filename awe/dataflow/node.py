@@ -34,7 +34,7 @@ class Node:
     """One target in a plan: an object that the rule picked, or one that would have to be made."""
 
     __slots__ = ("anchor", "asked_at", "cls", "derivation", "edges", "groups", "identity", "inputs", "keys", "level", "member_at",
-                 "obj", "parameters", "pending", "predecessor", "reasons", "result", "sel", "state", "wants", "winner")
+                 "obj", "parameters", "pending", "predecessor", "tries", "reasons", "result", "sel", "state", "wants", "winner")
 
     def __init__(self, cls: type, sel: bytes, winner: Winner | None = None, keys: dict[str, Any] | None = None) -> None:
         self.cls, self.sel, self.winner, self.keys = cls, sel, winner, keys
@@ -45,6 +45,7 @@ class Node:
         self.groups: dict[str, dict[bytes, Member]] = {}
         self.wants: dict[str, tuple[bytes, int, int]] = {}
         self.pending: list[str] = []
+        self.tries: list[str] = []
         self.parameters: dict[str, Any] = {}
         self.identity: object = winner.oid if winner else None
         self.state: State = State.NOT_CHECKED
@@ -81,6 +82,11 @@ class Node:
                 yield ask.node
 
     @property
+    def lead(self) -> str | None:
+        """The dependency that leads: the first that is not a key and that there is something for."""
+        return next((name for name in Slots.of(self.cls).leads if self.inputs.get(name)), None)
+
+    @property
     def name(self) -> str:
         """How a person would call it: its class and keys, or the start of its identity."""
         if self.keys:
@@ -99,7 +105,7 @@ class Slots:
     def __init__(self, cls: type) -> None:
         self.by_name = slots(cls)
         self.name_of = {number_of(name): name for name in self.by_name}
-        self.lead = next((name for name, slot in self.by_name.items() if not getattr(slot, "key", False)), None)
+        self.leads = [name for name, slot in self.by_name.items() if not getattr(slot, "key", False)]
 
     @classmethod
     def of(cls, target: type) -> Slots:

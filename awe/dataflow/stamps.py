@@ -29,7 +29,7 @@ def stamps(connection: sa.Connection, sight: Sight, node: Node, site: Site) -> t
             return inherited[:2]
     plan = site.validity.get(node.cls.__name__, getattr(node.cls, "validity", None))
     if plan == AS_LEAD:
-        lead = node.inputs.get(Slots.of(node.cls).lead or "")
+        lead = node.inputs.get(node.lead or "")
         result = result_of(lead) if isinstance(lead, Ask) else None
         start, end = (stamps_of(connection, result.oid) or FOREVER)[:2] if result else FOREVER
     else:
@@ -46,7 +46,7 @@ def stamps_of(connection: sa.Connection, oid: int) -> tuple[int, int, int] | Non
 
 def neighbours(connection: sa.Connection, sight: Sight, node: Node, site: Site, plan: tuple[float, float] | None) -> list[int]:
     """The mid-times of the neighbouring groups of what leads a node."""
-    name = Slots.of(node.cls).lead or ""
+    name = node.lead or ""
     slot = Slots.of(node.cls).by_name.get(name)
     if plan is None or name not in node.wants or not isinstance(slot, DependencyList):
         return []

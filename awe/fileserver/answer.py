@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from awe.fileserver.grant import Grant
-from awe.fileserver.ranges import Unsatisfiable, matches, parse_ranges
+from awe.fileserver.ranges import matches, parse_ranges
 
 CHUNK = 1 << 20
 _YEAR = 365 * 86400
@@ -53,9 +53,8 @@ class FileAnswer:
         if early is not None:
             await Response(status_code=early, headers=self.headers)(scope, receive, send)
             return
-        try:
-            parts = self._parts(size)
-        except Unsatisfiable:
+        parts = self._parts(size)
+        if parts == []:
             headers = {**self.headers, "Content-Range": f"bytes */{size}"}
             await Response(status_code=416, headers=headers)(scope, receive, send)
             return

@@ -122,11 +122,12 @@ class Client:
         return self._tried(name, ask)
 
     def _fetch(self, name: str, sha: str, keeper: Keeper) -> None:
-        with self._http.stream("GET", self._url(name)) as answer, keeper.receive() as incoming:
+        with self._http.stream("GET", self._url(name)) as answer:
             self._refuse(name, answer)
-            for block in answer.iter_raw(BLOCK):
-                incoming.write(memoryview(block))
-            keeper.keep(incoming, expected=sha)
+            with keeper.receive() as incoming:
+                for block in answer.iter_raw(BLOCK):
+                    incoming.write(memoryview(block))
+                keeper.keep(incoming, expected=sha)
 
     def _part(self, name: str, start: int, stop: int, tag: str) -> bytes:
         answer = self._http.get(self._url(name), headers={"Range": f"bytes={start}-{stop - 1}", "If-Match": tag})

@@ -9,15 +9,11 @@ _RANGE = re.compile(r"([0-9]{0,18})-([0-9]{0,18})")
 _TAG = re.compile(r'(W/)?("[!#-~\x80-\xff]*")')
 
 
-class Unsatisfiable(Exception):  # noqa: N818  (a word of the protocol, answered by 416; no user meets it)
-    """None of the ranges that were asked lies in the file."""
-
-
 def parse_ranges(header: str | None, size: int) -> list[tuple[int, int]] | None:
     """Return the parts (start, stop) of a file of `size` bytes that a Range header asks for.
 
-    None where the whole file is to be sent: no header, one that is no byte range, or one of too many parts. Parts that
-    overlap or touch become one. Raises Unsatisfiable.
+    None where the whole file is to be sent: no header, one that is no byte range, or one of too many parts. Empty where
+    none of the parts lies in the file (416). Parts that overlap or touch become one.
     """
     match = _RANGES.fullmatch(header.strip()) if header else None
     if match is None:
@@ -36,8 +32,6 @@ def parse_ranges(header: str | None, size: int) -> list[tuple[int, int]] | None:
             parts.append((start, stop))
     if not any(words) or len(words) > MOST:
         return None
-    if not parts:
-        raise Unsatisfiable
     return _joined(parts)
 
 

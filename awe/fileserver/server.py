@@ -15,6 +15,7 @@ from collections.abc import Iterable
 import anyio.to_thread
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -35,14 +36,6 @@ _HIDDEN = re.compile(r"[\x00-\x1f\x7f/\\\ufffd]|[\ud800-\udfff]")
 _LONGEST_NAME = 255
 
 
-class _Refused(Exception):
-    """The request is answered with a status and a sentence."""
-
-    def __init__(self, status: int, why: str) -> None:
-        super().__init__(why)
-        self.status, self.why = status, why
-
-
 class _Server:
     def __init__(self, store: Store, resolve: Resolve, peers: Peers) -> None:
         self.store, self.resolve, self.peers = store, resolve, peers
@@ -52,8 +45,6 @@ class _Server:
         request = Request(scope, receive)
         try:
             answer = await (self._put(request) if request.method == "PUT" else self._get(request))
-        except _Refused as refused:
-            answer = _sentence(refused.status, refused.why)
         except ClientDisconnect:
             return
         await answer(scope, receive, send)
@@ -67,22 +58,22 @@ class _Server:
             raise _unseen(token)
         if grant.size is not None and path.stat().st_size != grant.size:
             log.error("%s is %d bytes long, and its row says %d: run `awe fsck`", path, path.stat().st_size, grant.size)
-            raise _Refused(500, "the file is damaged here; tell those who keep this server")
+            raise _refused(500, "the file is damaged here; tell those who keep this server")
         return FileAnswer(path, grant, request.headers, is_get=request.method == "GET", by_hash=is_hash(name))
 
     async def _put(self, request: Request) -> Response:
         grant, name, token = await self._grant(request)
         if not is_hash(name):
-            raise _Refused(400, "a file is put under its SHA-256, in 64 lower-case hexadecimal digits")
+            raise _refused(400, "a file is put under its SHA-256, in 64 lower-case hexadecimal digits")
         if not grant.may_put:
-            raise _Refused(403, "this token may not put files") if token else _unseen(token)
+            raise _refused(403, "this token may not put files") if token else _unseen(token)
         try:
             await self._receive(request, name)
         except IntegrityError:
-            raise _Refused(400, "the bytes that came are not those of that name; nothing was kept") from None
+            raise _refused(400, "the bytes that came are not those of that name; nothing was kept") from None
         except StoreFullError:
-            raise _Refused(507, "there is no room; nothing was kept") from None
-        return _sentence(201, "kept", {"ETag": f'"{name}"', "Location": f"/files/{name}"})
+            raise _refused(507, "there is no room; nothing was kept") from None
+        return PlainTextResponse("kept", 201, {"ETag": f'"{name}"', "Location": f"/files/{name}"})
 
     async def _receive(self, request: Request, sha: str) -> None:
         """Write what comes, in pieces of a block, verify it and keep it; waiting for the disk in other threads."""
@@ -106,19 +97,21 @@ class _Server:
         try:
             grant = await anyio.to_thread.run_sync(self.resolve, name, token)
         except ForbiddenError:
-            raise _Refused(403, "this token is not allowed here") from None
+            raise _refused(403, "this token is not allowed here") from None
         if grant is None:
             raise _unseen(token)
         return grant, name, token
 
 
-def _unseen(token: str | None) -> _Refused:
-    return _Refused(404, "there is no such file for this token") if token else _Refused(401, "a token is wanted")
+def _refused(status: int, why: str) -> HTTPException:
+    headers = {"Cache-Control": "no-store"}
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="awe"'
+    return HTTPException(status, why, headers)
 
 
-def _sentence(status: int, why: str, headers: dict[str, str] | None = None) -> Response:
-    known = {"WWW-Authenticate": 'Bearer realm="awe"'} if status == 401 else {}
-    return PlainTextResponse(why + "\n", status, {**known, **(headers or {}), "Cache-Control": "no-store"})
+def _unseen(token: str | None) -> HTTPException:
+    return _refused(404, "there is no such file for this token") if token else _refused(401, "a token is wanted")
 
 
 def _hops(request: Request) -> int:
@@ -128,9 +121,7 @@ def _hops(request: Request) -> int:
 
 async def _store_failed(request: Request, error: Exception) -> Response:
     log.error("%s %s: %s", request.method, request.url.path, error)
-    if isinstance(error, MissingFileError):
-        return _sentence(404, "the file went away while it was asked for")
-    return _sentence(503, "the store does not work now; try again later")
+    return PlainTextResponse("the store does not work now; try again later", 503, {"Retry-After": "60"})
 
 
 def app(store: Store, resolve: Resolve, peers: Iterable[str] = (), max_hops: int = 3, *,

@@ -34,7 +34,8 @@ def found_by(obj: Mapped) -> Found:
     if missing:
         raise QueryError(f"a {type(obj).__name__} is found by {', '.join(keys)}, and {missing[0]} has no value; set it before the commit")
     own = selector(class_name(type(obj)), tuple(keys), tuple(keys.values()))
-    intervals, points = {own}, set()
+    intervals = {own}
+    points: set[bytes] = set()
     for asked in key_sets_of(type(obj)):
         values = [key_value(obj, name) for name in asked.names]
         if None not in values:

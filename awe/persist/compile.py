@@ -74,7 +74,7 @@ def _value(asked: Compare, column: sa.ColumnElement[Any], leaf: Step, dialect: s
         return (sa.func.instr if dialect == "sqlite" else sa.func.strpos)(column, value) > 0
     if leaf.type is int and isinstance(value, float) and not isinstance(leaf, Dependency):
         value = sa.literal(value, sa.Double)
-    criterion = _OPERATORS[operator](column, value)
+    criterion: sa.ColumnElement[bool] = _OPERATORS[operator](column, value)
     if leaf.type is float and operator in (">", ">="):
         return sa.and_(criterion, column <= INFINITY)  # NaN, which both databases take for the greatest, is greater than nothing
     return criterion

@@ -6,7 +6,7 @@ import os
 from typing import Any, ClassVar, Self
 
 from awe.errors import DeclarationError, ForbiddenError, NotFoundError, QueryError
-from awe.persist import batch, tables
+from awe.persist import batch, describe, lineage, tables
 from awe.persist.declare import (
     Attribute,
     Declaration,
@@ -189,6 +189,12 @@ class DBObject(Mapped):
         linked = [Input(name, 0, getattr(self, name)) for name in mapping.links if getattr(self, name) is not None]
         members = [Input(name, pos, member) for name in mapping.lists for pos, member in enumerate(getattr(self, name))]
         return Record(self, [*linked, *members])
+
+    def inverse_objects(self) -> list[Any]:
+        """The objects that refer to this one, the oldest first, as far as they can be seen."""
+        return lineage.used_by(self)
+
+    info = describe.Info()
 
     def __repr__(self) -> str:
         keys = ", ".join(f"{name}={value!r}" for name, value in keys_of(self).items())

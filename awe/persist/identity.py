@@ -48,6 +48,14 @@ class Identity:
                       sa.and_(levels == PROJECT, table.c.project_id.in_(self.projects)),
                       sa.and_(levels == MYDB, table.c.creator_id == self.user_id))
 
+    def visible_text(self, alias: str) -> str:
+        """The same criterion as text, for statements that are written by hand."""
+        if self.is_anonymous:
+            return f"{alias}.privileges>={self.lowest}"
+        projects = ",".join(map(str, self.projects))
+        return (f"({alias}.privileges>={self.lowest} or {alias}.privileges={PROJECT} and {alias}.project_id in ({projects}) "
+                f"or {alias}.privileges={MYDB} and {alias}.creator_id={self.user_id})")
+
     def sees(self, privileges: int, project_id: int, creator_id: int) -> bool:
         """The same criterion for one object at hand."""
         return bool(privileges >= self.lowest or (privileges == PROJECT and project_id in self.projects)

@@ -56,7 +56,7 @@ def read_class(database: Database, cls: type[Mapped], oids: Sequence[int]) -> di
     statement = sa.select(*ROOT_COLUMNS, *mapping.columns.values()).select_from(source).where(
         among(tables.object_.c.oid, oids, database.dialect), database.identity.visible(tables.object_))
     with database.reading() as connection:
-        rows = connection.execute(statement).all()
+        rows: Any = connection.execute(statement).all()
     names = tuple(mapping.columns)
     return {row[OID]: build(database, cls, tuple(row[:len(ROOT)]), names, row[len(ROOT):]) for row in rows}
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 import sqlalchemy as sa
 
@@ -76,7 +76,7 @@ class Mapping:
         self.parts = {n: d for n, d in self.declared.items() if isinstance(d, Part)}
         self.attributes = {n: d for n, d in self.declared.items() if isinstance(d, Attribute)}
         self.system = {n: d for base in reversed(cls.__mro__) for n, d in vars(base).items() if isinstance(d, SystemAttribute)}
-        self.parent = next((b.__mapping__ for b in cls.__mro__[1:] if _is_concrete(b)), None)
+        self.parent = next((base.__mapping__ for base in cls.__mro__[1:] if _is_concrete(base)), None)
         self.tables: tuple[sa.Table, ...] = ()
         if not cls.__abstract__:
             self.tables = (*(self.parent.tables if self.parent else ()), self._make_table())
@@ -95,7 +95,7 @@ class Mapping:
         """All names that a query or an assignment may use."""
         return [*self.system, *self.declared]
 
-    def named(self, name: str) -> Declaration[Any] | SystemAttribute:
+    def named(self, name: str) -> Declaration[Any] | SystemAttribute[Any]:
         """The declaration called `name`."""
         found = self.declared.get(name) or self.system.get(name)
         if found is None:
@@ -161,7 +161,7 @@ def subclasses() -> list[type[Mapped]]:
     return list(found)
 
 
-def _is_concrete(cls: type) -> bool:
+def _is_concrete(cls: type) -> TypeGuard[type[Mapped]]:
     return issubclass(cls, Mapped) and cls is not Mapped and not cls.__abstract__
 
 

@@ -13,7 +13,7 @@ from awe.errors import ForbiddenError
 from awe.persist import tables
 from awe.persist.identity import ASTROWISE, Identity
 
-INSERT = {"sqlite": insert_sqlite, "postgresql": insert_postgresql}
+INSERT: dict[str, Any] = {"sqlite": insert_sqlite, "postgresql": insert_postgresql}
 
 
 class NameBook:

@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from awe.errors import DeclarationError, ForbiddenError
-from awe.persist.declare import Attribute
+from awe.persist.declare import Attribute, SystemAttribute
 from awe.persist.mapping import Mapped
 from awe.persist.path import Path
 from awe.persist.types import coerce
@@ -49,7 +49,7 @@ class Part(Mapped):
         return f"<{type(self).__name__} {', '.join(f'{name}={value!r} {unit}'.rstrip() for name, value, unit in values)}>"
 
 
-def coerced(obj: Mapped, declared: Attribute[Any], value: Any) -> Any:
+def coerced(obj: Mapped, declared: Attribute[Any] | SystemAttribute[Any], value: Any) -> Any:
     """`value` in the declared type; raises DeclarationError where it is of another."""
     try:
         return coerce(declared.type, value)

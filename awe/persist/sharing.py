@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -38,3 +38,27 @@ def check(readers: Mapping[int, Any], edges: Iterable[Row], inputs: Mapping[int,
         raise ForbiddenError(f"an object with privileges {reader.privileges} ({LEVELS.get(reader.privileges)}) cannot use "
                              f"{len(hidden)} with fewer readers, such as a {class_of(thing.class_id).__name__} with privileges {thing.privileges} "
                              f"({LEVELS.get(thing.privileges)}); publish those first, or lower context.set_privileges")
+
+
+class Reader(NamedTuple):
+    """Who sees an object."""
+
+    privileges: int
+    project_id: int
+    creator_id: int
+
+
+def check_edit(connection: sa.Connection, obj: Any, changed: Reader) -> None:
+    """Raise ForbiddenError when with privileges `changed` others could not see what they use, or it would use what others cannot."""
+    root, edge = tables.object_.c, tables.edge.c
+    columns = (root.oid, root.class_id, root.privileges, root.project_id, root.creator_id)
+    inputs = connection.execute(sa.select(*columns).join(tables.edge, edge.input == root.oid).where(edge.target == obj.oid)).all()
+    users = connection.execute(sa.select(*columns).join(tables.edge, edge.target == root.oid).where(edge.input == obj.oid)).all()
+    hidden = [row for row in inputs if not all_readers_see(changed, row)]
+    if hidden:
+        raise ForbiddenError(f"{obj!r} with privileges {changed.privileges} would use {len(hidden)} objects with fewer readers, "
+                             f"such as a {class_of(hidden[0].class_id).__name__} with privileges {hidden[0].privileges}; publish those first")
+    blind = [row for row in users if not all_readers_see(row, changed)]
+    if blind:
+        raise ForbiddenError(f"{obj!r} is used by {len(blind)} objects with more readers, such as a "
+                             f"{class_of(blind[0].class_id).__name__}; its privileges cannot be lowered to {changed.privileges}")

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import datetime
+import time
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,6 +25,11 @@ def to_microseconds(moment: datetime.datetime) -> int:
 def from_microseconds(count: int) -> datetime.datetime:
     """Return the UTC datetime `count` microseconds after 1970."""
     return EPOCH + count * MICROSECOND
+
+
+def now() -> int:
+    """This moment, as microseconds since 1970."""
+    return time.time_ns() // 1000
 
 
 class Instant(TypeDecorator[datetime.datetime]):
@@ -103,5 +109,5 @@ def coerce(type_: type, value: Any) -> Any:
     if type_ is int and isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, type_) and not (type_ is int and isinstance(value, bool)):
-        return type_(value) if type_ in (int, float, str) else value
+        return value
     raise TypeError(f"{value!r} is no {type_.__name__}")

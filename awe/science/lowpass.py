@@ -1,7 +1,8 @@
 """The low spatial frequencies of an image: a Gaussian filter that ignores bad pixels and mirrors the edges.
 
 The image is first reduced to medians of small blocks, which removes hot, cold and cosmic-ray pixels that no
-mask knows of, then filtered, then interpolated back. With blocks of a quarter of the filter's sigma the result
+mask knows of, then filtered, then interpolated back. A polynomial of second degree is taken out before the
+filter and put back after it, so that mirrored edges and gaps do not flatten the gradient there. With blocks of a quarter of the filter's sigma the result
 differs from the direct filter by less than 1e-3 of the structure at that scale, at a hundredth of the cost.
 """
 from __future__ import annotations
@@ -32,33 +33,32 @@ def lowpass(data: NDArray[Any], scale: float, mask: NDArray[Any] | None = None) 
     Returns
     -------
     (ny, nx) float32
-        Finite everywhere; beyond the reach of any good pixel the median of all; all 0 without a good pixel.
+        Finite everywhere; beyond the reach of any good pixel the polynomial; all 0 without a good pixel.
     """
     if data.ndim != 2 or not scale >= 1:
         raise FitsError(f"cannot smooth {data.ndim} axes by {scale} pixels: give an image and a scale of at least 1")
     size = max(1, int(scale / 4.0))
-    medians, share = block_medians(data, size, mask)
+    medians, share = block_medians(*_whole_blocks(data, mask, size, scale), size)
     present = share > 0
     if not present.any():
         return np.zeros(data.shape, np.float32)
-    level = float(np.median(medians[present]))
+    trend = _trend(medians, present)
     weight = gaussian_filter(share, scale / size, mode="reflect")
-    excess = gaussian_filter(np.where(present, medians - level, 0.0) * share, scale / size, mode="reflect")
-    grid = level + np.divide(excess, weight, out=np.zeros_like(excess), where=weight > 1e-6)
+    excess = gaussian_filter(np.where(present, medians - trend, 0.0) * share, scale / size, mode="reflect")
+    grid = trend + np.divide(excess, weight, out=np.zeros_like(excess), where=weight > 1e-6)
     return _expand(grid, data.shape, size)
 
 
-def block_medians(data: NDArray[Any], size: int,
-                  mask: NDArray[Any] | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def block_medians(data: NDArray[Any], mask: NDArray[Any] | None, size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return medians and good fractions of size x size blocks; the last row and column of blocks may be smaller.
 
     Parameters
     ----------
     data : (ny, nx) array
+    mask : (ny, nx) array or None
+        Pixels where it is not 0 take no part.
     size : int
         Pixels along a side.
-    mask : (ny, nx) array, optional
-        Pixels where it is not 0 take no part.
 
     Returns
     -------
@@ -82,7 +82,9 @@ def block_medians(data: NDArray[Any], size: int,
 
 def local_medians(data: NDArray[Any], places: NDArray[np.bool_], skip: NDArray[np.bool_],
                   reach: int = 5) -> NDArray[np.float32]:
-    """Return the median of the good pixels around each of some pixels; at the edge of fewer.
+    """Return the median of the good pixels around each of some pixels.
+
+    Near an edge the window shrinks so that it stays centred, which keeps a gradient out of the median.
 
     Parameters
     ----------
@@ -104,6 +106,32 @@ def local_medians(data: NDArray[Any], places: NDArray[np.bool_], skip: NDArray[n
     values = np.array(data, np.float32, order="C")
     values[skip] = np.nan
     run(lambda n0, n1: _local_medians(values, at[n0:n1], reach, result[n0:n1]), len(at), 4096)
+    return result
+
+
+def _whole_blocks(data: NDArray[Any], mask: NDArray[Any] | None, size: int,
+                  scale: float) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Mirror the far edges of an image as far as the filter reaches, where it is not a whole number of blocks."""
+    reach = int(4 * scale)
+    pads = [(0, 0 if length % size == 0 else (length + reach) // size * size - length + size) for length in data.shape]
+    if pads == [(0, 0), (0, 0)]:
+        return data, mask
+    return np.pad(data, pads, mode="symmetric"), None if mask is None else np.pad(mask, pads, mode="symmetric")
+
+
+def _trend(medians: NDArray[np.float64], present: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Polynomial of second degree through the blocks, clipped to their range; their median where they are few."""
+    values = medians[present]
+    level = np.full(medians.shape, np.median(values))
+    if values.size < 20:
+        return level
+    y, x = (2.0 * axis / max(length - 1, 1) - 1.0 for axis, length in zip(np.indices(medians.shape), medians.shape, strict=True))
+    terms = [np.ones_like(x), x, y, x * x, x * y, y * y]
+    rest = np.where(present, medians - level, 0.0)
+    matrix = np.array([[float((p * q)[present].sum()) for p in terms] for q in terms])
+    factors = np.linalg.pinv(matrix, rcond=1e-9, hermitian=True) @ np.array([float((p * rest).sum()) for p in terms])
+    fitted = level + sum(factor * term for factor, term in zip(factors, terms, strict=True))
+    result: NDArray[np.float64] = np.clip(fitted, values.min(), values.max())
     return result
 
 
@@ -151,8 +179,12 @@ def _local_medians(values, at, reach, result):  # type: ignore[no-untyped-def]
     for n in range(at.shape[0]):
         y, x = at[n, 0], at[n, 1]
         m = 0
-        for j in range(max(0, y - reach), min(values.shape[0], y + reach + 1)):
-            for i in range(max(0, x - reach), min(values.shape[1], x + reach + 1)):
+        up = min(reach, y, values.shape[0] - 1 - y)
+        along = min(reach, x, values.shape[1] - 1 - x)
+        if up == 0 and along == 0:
+            up = along = 1
+        for j in range(max(0, y - up), min(values.shape[0], y + up + 1)):
+            for i in range(max(0, x - along), min(values.shape[1], x + along + 1)):
                 if np.isfinite(values[j, i]) and (j != y or i != x):
                     kept[m] = values[j, i]
                     m += 1

@@ -5,6 +5,7 @@ import pytest
 
 from awe.dataflow.state import State
 from awe.errors import HeldError, MakeError, NoRawDataError
+from awe.persist.edit import edit
 from tests.dataflow.toy import Flat, RawFlat, RawFrame, Reduced, Stack
 
 
@@ -57,12 +58,12 @@ def test_an_equal_flat_cuts_off_what_stands_on_it(night):
 def test_a_flat_that_was_invalidated_is_held(night):
     stack = Stack.get(field="F")
     flat = stack.frames[0].flat
-    flat.edit("is_valid", 0, why="lamp was off")
+    edit(flat, "is_valid", 0, "lamp was off")
     with pytest.raises(HeldError, match="held"):
         Flat.get(instrument="cam")
     assert len(Flat.select_all()) == 1
     raw = RawFlat.select_all()[0]
-    raw.edit("is_valid", 0, why="drop it")
+    edit(raw, "is_valid", 0, "drop it")
     assert Flat.get(instrument="cam").level == 11.5
 
 
@@ -75,7 +76,7 @@ def test_a_flag_holds_and_is_accepted(observatory):
     with pytest.raises(HeldError, match="HIGH"):
         Flat.get(instrument="cam")
     assert len(Flat.select_all()) == 1
-    Flat.select_all()[0].edit("is_valid", 2, why="fine")
+    edit(Flat.select_all()[0], "is_valid", 2, "fine")
     assert Flat.get(instrument="cam").level == 250.0
 
 
@@ -88,7 +89,7 @@ def test_a_permanent_failure_is_held_and_a_transient_one_is_tried_again(observat
         Flat.get(instrument="cam")
     with pytest.raises(MakeError, match="below zero"):
         Flat.get(instrument="cam", retry=True)
-    bad.edit("is_valid", 0, why="bad")
+    edit(bad, "is_valid", 0, "bad")
     observatory.flat(0, -950)
     for _ in range(2):
         with pytest.raises(MakeError, match="disk was away"):

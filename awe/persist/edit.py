@@ -1,0 +1,125 @@
+"""The few things that may change after the commit: validity, time stamps, privileges, flags; each with a line in the change log."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from awe.errors import ForbiddenError, NotFoundError, QueryError, did_you_mean
+from awe.persist import sharing, tables
+from awe.persist.candidates import candidate_rows, found_by, is_eligible
+from awe.persist.context import is_manager
+from awe.persist.identity import ASTROWISE, LEVELS, Identity
+from awe.persist.insert import Root, note_spans, stamp, touch
+from awe.persist.journal import note_change
+from awe.persist.load import ROOT_COLUMNS
+from awe.persist.rows import write_rows
+from awe.persist.session import Database, current
+from awe.persist.types import coerce
+
+FIELDS = ("is_valid", "timestamp_start", "timestamp_end", "privileges", "quality_flags")
+
+
+def edit(obj: Any, field: str, value: Any, why: str, *, blocking: int | None = None) -> None:
+    """Change one field of a committed object.
+
+    Parameters
+    ----------
+    obj
+        the object
+    field
+        ``is_valid`` (0 bad, 1 OK, 2 qualified), ``timestamp_start``, ``timestamp_end``, ``privileges`` or ``quality_flags``
+    value
+        the new value
+    why
+        the reason, kept in the change log
+    blocking
+        the quality flags that keep an object from being used; by default those of its class
+
+    Raises
+    ------
+    QueryError
+        there is no such field, or it cannot have that value
+    ForbiddenError
+        it is somebody else's, or others could no longer see what they use
+    """
+    edit_all([obj], field, value, why, blocking=blocking)
+
+
+def edit_all(objects: Iterable[Any], field: str, value: Any, why: str, *, blocking: int | None = None) -> None:
+    """Change one field of several objects, all in one transaction."""
+    objects = list(objects)
+    database = current()
+    who = database.identity
+    if field not in FIELDS:
+        raise QueryError(f"{field!r} cannot be edited{did_you_mean(field, FIELDS)}")
+    if who.is_anonymous:
+        raise ForbiddenError("nobody in particular cannot change anything; connect with a user")
+    for obj in objects:
+        if "_row" not in obj.__dict__:
+            raise QueryError(f"{obj!r} is not committed; set {field} as an attribute")
+        if type(obj).__abstract__:
+            raise ForbiddenError(f"{obj!r}: nothing of it can be edited before its package is installed")
+
+    def work(connection: sa.Connection) -> None:
+        for obj in objects:
+            _edit(database, connection, obj, field, value, why, blocking)
+    database.write(work)
+
+
+def _edit(database: Database, connection: sa.Connection, obj: Any, field: str, value: Any, why: str, blocking: int | None) -> None:
+    who, declared = database.identity, type(obj).__mapping__.system[field]
+    table = tables.object_
+    row = connection.execute(sa.select(*ROOT_COLUMNS).where(table.c.oid == obj.oid, who.visible(table))).one_or_none()
+    if row is None:
+        raise NotFoundError(f"{obj!r} is not there any more, or cannot be seen")
+    new = _checked(obj, declared, field, value, row)
+    old = getattr(row, declared.column)
+    if new == old:
+        return
+    _allow(connection, who, obj, field, new, row)
+    changed: Any = {declared.column: new}
+    root = Root._make(row)._replace(**changed)
+    connection.execute(table.update().where(table.c.oid == obj.oid).values(changed))
+    _rewrite(database, connection, obj, root, is_eligible(root.is_valid, root.quality_flags,
+                                                          type(obj).blocking_flags if blocking is None else blocking))
+    note_change(connection, obj.oid, field, old, new, who.user_id, why)
+    database.after_commit(lambda: obj.__dict__.update(_row=tuple(root)))
+
+
+def _checked(obj: Any, declared: Any, field: str, value: Any, row: Any) -> int:
+    try:
+        new = stamp(coerce(declared.type, value), 0)
+    except TypeError:
+        raise QueryError(f"{field} is {declared.type.__name__} ({declared.doc}), not {value!r}") from None
+    if value is None or (field == "is_valid" and new not in (0, 1, 2)) or (field == "privileges" and new not in LEVELS):
+        raise QueryError(f"{field} is {declared.doc}, not {value!r}")
+    start, end = (new, row.t_end) if field == "timestamp_start" else (row.t_start, new)
+    if field.startswith("timestamp") and start >= end:
+        raise QueryError(f"{obj!r} would be valid from {field} on and never; its other time stamp is "
+                         f"{obj.timestamp_end if field == 'timestamp_start' else obj.timestamp_start}")
+    return new
+
+
+def _allow(connection: sa.Connection, who: Identity, obj: Any, field: str, new: int, row: Any) -> None:
+    """Raise ForbiddenError where the change is not theirs to make, or would hide or show what it must not."""
+    manager = is_manager(connection, who, row.project_id)
+    if row.creator_id != who.user_id and not manager and who.project_id != row.project_id:
+        raise ForbiddenError(f"{obj!r} belongs to {obj.project}: {field} is changed by its members, not from {who.project}")
+    if field != "privileges":
+        return
+    if ASTROWISE <= row.privileges != new and not manager:
+        raise ForbiddenError(f"{obj!r} is public: only managers of {obj.project} change its privileges")
+    changed = sharing.Reader(new, row.project_id, row.creator_id)
+    sharing.check_edit(connection, obj, changed)
+
+
+def _rewrite(database: Database, connection: sa.Connection, obj: Any, root: Root, eligible: bool) -> None:
+    """Bring the rows of `candidate` up to date: anew, since the interval is part of their key."""
+    found = found_by(obj)
+    rows = candidate_rows(found, root, eligible)
+    connection.execute(sa.delete(tables.candidate).where(tables.candidate.c.oid == root.oid))
+    write_rows(connection, tables.candidate, rows)
+    note_spans(database, connection, {row[1] for row in rows})
+    touch(connection, set(found.all))

@@ -1,0 +1,241 @@
+"""What an object was made from and what was made from it: one step, or all the way in one recursive statement."""
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from awe.errors import QueryError
+from awe.persist import batch, tables
+from awe.persist.declare import Parameter, number_of, slots
+from awe.persist.journal import changes_of
+from awe.persist.load import read
+from awe.persist.mapping import class_of
+from awe.persist.session import Database
+from awe.persist.value import keys_of
+
+CLOSURE = """WITH RECURSIVE closure(oid) AS (SELECT {mark} UNION SELECT e.{there} FROM closure c JOIN edge e ON e.{here} = c.oid)
+SELECT e.target, e.slot, e.pos, e.input, o.class_id, o.object_id FROM closure c JOIN edge e ON e.{here} = c.oid
+JOIN object o ON o.oid = e.{there} WHERE {visible}"""
+
+
+class Link(NamedTuple):
+    """One object used by another, as the database keeps it.
+
+    `depth` counts the steps from where the walk began; `class_id` and `object_id` are those of the object farther away.
+    """
+
+    target: int
+    slot: int
+    pos: int
+    input: int
+    class_id: int
+    object_id: bytes
+    depth: int
+
+
+@dataclass(frozen=True)
+class Closure:
+    """All that an object was made from, or all that was made from it.
+
+    Attributes
+    ----------
+    links
+        every use of one object by another on the way, nearest first
+    depths
+        row number -> the least number of steps from where the walk began
+    """
+
+    database: Database
+    links: list[Link]
+    depths: dict[int, int]
+
+    def __len__(self) -> int:
+        return len(self.depths)
+
+    def objects(self) -> list[Any]:
+        """The objects themselves, nearest first, read together."""
+        found = read(self.database, list(self.depths))
+        batch.remember(found.values())
+        return [found[oid] for oid in self.depths if oid in found]
+
+    def of_class(self, cls: type) -> list[Any]:
+        """Those that are of `cls` or a class below it."""
+        wanted = {link.class_id for link in self.links if issubclass(class_of(link.class_id), cls)}
+        away = {oid for link in self.links if link.class_id in wanted for oid in (link.target, link.input)}
+        return [obj for obj in self.objects() if obj.oid in away and isinstance(obj, cls)]
+
+
+def made_from(obj: Any) -> dict[str, list[Any]]:
+    """The visible objects that `obj` used, by the name of the slot, in order."""
+    return {name: [other for _, other in pairs] for name, pairs in _direct(obj, "target", "input").items()}
+
+
+def used_by(obj: Any) -> list[Any]:
+    """The visible objects that used `obj`, the oldest first."""
+    found = {other.oid: other for pairs in _direct(obj, "input", "target").values() for _, other in pairs}
+    return [found[oid] for oid in sorted(found)]
+
+
+def ancestors(obj: Any) -> Closure:
+    """Everything `obj` was made from, down to the raw data."""
+    return _closure(obj, "target", "input")
+
+
+def descendants(obj: Any) -> Closure:
+    """Everything that was made from `obj`, at any distance."""
+    return _closure(obj, "input", "target")
+
+
+def _direct(obj: Any, here: str, there: str) -> dict[str, list[tuple[int, Any]]]:
+    database, edge = _database_of(obj), tables.edge.c
+    statement = sa.select(edge.target, edge.slot, edge.pos, edge.input).where(edge[here] == obj.oid).order_by(edge.target, edge.slot, edge.pos)
+    with database.reading() as connection:
+        rows = connection.execute(statement).all()
+    found = read(database, sorted({getattr(row, there) for row in rows}))
+    batch.remember(found.values())
+    pairs: dict[str, list[tuple[int, Any]]] = {}
+    names = {number_of(name): name for name in slots(type(obj))} if here == "target" else {}
+    for row in rows:
+        other = found.get(getattr(row, there))
+        if other is not None:
+            pairs.setdefault(names.get(row.slot, f"slot {row.slot}"), []).append((row.pos, other))
+    return {name: pairs[name] for name in [*names.values(), *(set(pairs) - set(names.values()))] if name in pairs}
+
+
+def _closure(obj: Any, here: str, there: str) -> Closure:
+    database = _database_of(obj)
+    mark = "?" if database.dialect == "sqlite" else "%s"
+    statement = CLOSURE.format(here=here, there=there, mark=mark, visible=database.identity.visible_text("o"))
+    with database.reading() as connection:
+        rows = connection.exec_driver_sql(statement, (obj.oid,)).fetchall()
+    near, far = (0, 3) if here == "target" else (3, 0)
+    return Closure(database, *_levels(rows, obj.oid, near, far))
+
+
+def _levels(rows: Iterable[Any], start: int, near: int, far: int) -> tuple[list[Link], dict[int, int]]:
+    """Give each link its depth, going outwards from `start`."""
+    uses: dict[int, list[Any]] = {}
+    for row in rows:
+        uses.setdefault(row[near], []).append(row)
+    depths, level, depth = {start: 0}, [start], 0
+    links: list[Link] = []
+    while level:
+        depth += 1
+        following: list[int] = []
+        for oid in level:
+            for row in uses.get(oid, ()):
+                links.append(Link(*tuple(row), depth))
+                if row[far] not in depths:
+                    depths[row[far]] = depth
+                    following.append(row[far])
+        level = following
+    del depths[start]
+    return links, depths
+
+
+def _database_of(obj: Any) -> Database:
+    if "_row" not in obj.__dict__:
+        raise QueryError(f"{obj!r} is not committed, and has no lineage yet")
+    database: Database = obj.__dict__["_database"]
+    return database
+
+
+@dataclass(frozen=True)
+class Everything:
+    """All that is known of how an object came to be.
+
+    Attributes
+    ----------
+    obj
+        the object
+    inputs
+        slot -> what it used
+    parameters
+        name -> value, as it was made with
+    code
+        version of the class, digest of its source, commit, versions of the libraries that compute
+    jobs
+        when, where and by whom it was made, and how that ended
+    files
+        role -> global name, SHA-256 and size
+    changes
+        the change log: who changed what, when and why
+    ancestors
+        all that it was made from
+    """
+
+    obj: Any
+    inputs: dict[str, list[Any]]
+    parameters: dict[str, Any]
+    code: dict[str, Any]
+    jobs: list[dict[str, Any]]
+    files: dict[str, dict[str, Any]]
+    changes: list[dict[str, Any]]
+    ancestors: Closure = field(repr=False)
+
+    @property
+    def raw(self) -> list[Any]:
+        """The raw data at the bottom."""
+        return [obj for obj in self.ancestors.objects() if obj.raw_data]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same in plain values, as JSON has them."""
+        return {"object": card(self.obj), "inputs": {slot: [card(each) for each in used] for slot, used in self.inputs.items()},
+                "parameters": self.parameters, "code": self.code, "jobs": self.jobs, "files": self.files, "changes": self.changes,
+                "ancestors": len(self.ancestors), "raw": [card(each) for each in self.raw]}
+
+
+def card(obj: Any) -> dict[str, Any]:
+    """What identifies an object, in plain values."""
+    keys = keys_of(obj) if not type(obj).__abstract__ else {}
+    return {"class": type(obj).__name__, "object_id": obj.object_id, "keys": {name: _plain(value) for name, value in keys.items()},
+            "creation_date": obj.creation_date.isoformat(), "creator": obj.creator, "project": obj.project}
+
+
+def tell_everything(obj: Any) -> Everything:
+    """Inputs, parameters, code, jobs, files and changes of one object, down to the raw data."""
+    database = _database_of(obj)
+    with database.reading() as connection:
+        return Everything(obj, made_from(obj), _parameters(connection, obj), _code(connection, obj), _jobs(connection, obj),
+                          _files(connection, obj), [_plain_row(row) for row in changes_of(connection, obj.oid)], ancestors(obj))
+
+
+def _parameters(connection: sa.Connection, obj: Any) -> dict[str, Any]:
+    text = connection.scalar(sa.select(tables.parameters.c.json).where(tables.parameters.c.id == obj.params_id))
+    declared = {name: getattr(obj, name) for name, d in type(obj).__mapping__.attributes.items() if isinstance(d, Parameter)}
+    return {**declared, **(json.loads(text) if text else {})}
+
+
+def _code(connection: sa.Connection, obj: Any) -> dict[str, Any]:
+    row = connection.execute(sa.select(tables.recipe).where(tables.recipe.c.id == obj.recipe_id)).one_or_none()
+    if row is None:
+        return {}
+    return {"class": type(obj).__mapping__.name, "version": row.version, "digest": row.digest, "commit": row.git,
+            "libraries": json.loads(row.env)}
+
+
+def _jobs(connection: sa.Connection, obj: Any) -> list[dict[str, Any]]:
+    job, user = tables.job, tables.user
+    columns = (job.c.state, job.c.started, job.c.ended, job.c.host, job.c.pid, user.c.name.label("user"), job.c.reason, job.c.log)
+    statement = sa.select(*columns).select_from(job.outerjoin(user, user.c.id == job.c.who)).where(job.c.oid == obj.oid).order_by(job.c.id)
+    return [_plain_row(row) for row in connection.execute(statement)]
+
+
+def _files(connection: sa.Connection, obj: Any) -> dict[str, dict[str, Any]]:
+    kept, file = tables.object_file, tables.file
+    statement = sa.select(kept.c.role, kept.c.global_name, kept.c.sha256, file.c.size).select_from(
+        kept.join(file, file.c.sha256 == kept.c.sha256)).where(kept.c.oid == obj.oid).order_by(kept.c.role)
+    return {row.role: {"global_name": row.global_name, "sha256": bytes(row.sha256).hex(), "size": row.size}
+            for row in connection.execute(statement)}
+
+
+def _plain_row(row: Any) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in row._mapping.items()}
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value

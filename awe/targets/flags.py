@@ -1,0 +1,61 @@
+"""The named bits of `quality_flags`: one meaning each, the same in all target classes."""
+from __future__ import annotations
+
+import enum
+
+
+class Flag(enum.IntFlag):
+    """What the system found wrong, or remarkable, with a product."""
+
+    NOISY = 1 << 0
+    """The scatter of the pixels is above its limit."""
+    LEVEL = 1 << 1
+    """The level of the pixels is outside its limits."""
+    NOT_FLAT = 1 << 2
+    """Sub-windows differ by more than their limit."""
+    TOO_MANY_BAD_PIXELS = 1 << 3
+    """More bad pixels than the limit."""
+    CHANGED = 1 << 4
+    """Differs from the previous version by more than its limit."""
+    READ_NOISE = 1 << 5
+    """The read noise is outside its limits."""
+    GAIN = 1 << 6
+    """The gain is outside its limits."""
+    FEW_STARS = 1 << 7
+    """Too few stars were matched."""
+    BAD_ASTROMETRY = 1 << 8
+    """Astrometric residuals are above their limit."""
+    BAD_ZEROPOINT = 1 << 9
+    """The error of the zero point is above its limit."""
+    SHALLOW = 1 << 10
+    """Too few frames were averaged."""
+    MISLABELLED = 1 << 11
+    """Its statistics do not fit what it says it is."""
+    NO_SOURCES = 1 << 12
+    """Nothing was found."""
+
+    RELATIVE_ASTROMETRY = 1 << 32
+    """Positions are relative to one frame whose own solution is its header's or nominal."""
+    NO_ZEROPOINT = 1 << 33
+    """Fluxes are relative to one frame; the zero point is arbitrary."""
+    GAIN_UNKNOWN = 1 << 34
+    """Neither measured nor stated: a gain of 1 was used."""
+    GAIN_DIFFERS = 1 << 35
+    """The measured gain differs from the stated one by more than 20 %."""
+    READ_NOISE_DIFFERS = 1 << 36
+    """The measured read noise differs from the stated one by more than 20 %."""
+    NO_DARK = 1 << 37
+    """There was no dark to subtract."""
+    DARK_EXTRAPOLATED = 1 << 38
+    """The dark was scaled by more than its limit."""
+    NO_OVERSCAN = 1 << 39
+    """An overscan correction was asked, and an amplifier has no overscan."""
+    SHAPE_ONLY = 1 << 40
+    """One of dome and twilight was missing, so the flat is the other alone."""
+
+
+#: Flags from here on tell, and do not keep an object from being used.
+INFORMATIVE = 1 << 32
+
+#: The mask of the flags that keep an object from being used.
+BLOCKING = INFORMATIVE - 1

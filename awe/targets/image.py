@@ -1,0 +1,86 @@
+"""Images in files: one writer, so that the same pixels and cards are always the same bytes.
+
+A frame is written as a primary HDU with its pixels, and extensions VARIANCE, WEIGHT, MASK and COVERAGE where it has them.  The
+bytes hold no date of writing, no identity, no name of a person, host or input.
+"""
+from __future__ import annotations
+
+import dataclasses
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+
+PLANES = {"VARIANCE": np.float32, "WEIGHT": np.float32, "MASK": np.uint16, "COVERAGE": np.uint16}
+CHECKSUM_COMMENT = "checksum of this HDU"
+
+
+@dataclass
+class Image:
+    """Pixels with the planes that say how far to trust them, and header cards; all planes have the shape of `data`."""
+
+    data: NDArray[Any]
+    variance: NDArray[Any] | None = None
+    weight: NDArray[Any] | None = None
+    mask: NDArray[Any] | None = None
+    coverage: NDArray[Any] | None = None
+    cards: dict[str, Any] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """The FITS file."""
+        hdus = fits.HDUList([fits.PrimaryHDU(np.ascontiguousarray(self.data, dtype=stored_type(self.data)))])
+        hdus[0].header.update(clean_cards(self.cards))
+        for name, dtype in PLANES.items():
+            plane = getattr(self, name.lower())
+            if plane is not None:
+                hdus.append(fits.ImageHDU(np.ascontiguousarray(plane, dtype=dtype), name=name))
+        for hdu in hdus:
+            hdu.add_checksum(when=CHECKSUM_COMMENT)
+        buffer = io.BytesIO()
+        hdus.writeto(buffer)
+        return buffer.getvalue()
+
+    @classmethod
+    def read(cls, path: Path) -> Image:
+        """Read a frame back, in native byte order."""
+        with fits.open(path, memmap=False) as hdus:
+            planes = {name.lower(): native(hdus[name].data) for name in PLANES if name in hdus}
+            return cls(native(hdus[0].data), cards=science_cards(hdus[0].header), **planes)
+
+    def replace(self, **changes: Any) -> Image:
+        """The same image with some planes exchanged."""
+        return dataclasses.replace(self, **changes)
+
+
+def stored_type(data: NDArray[Any]) -> type[np.generic]:
+    """Pixels are stored as float32; masks and maps as uint16."""
+    return np.float32 if data.dtype.kind == "f" else np.uint16
+
+
+def native(data: NDArray[Any]) -> NDArray[Any]:
+    """An array in native byte order."""
+    return np.asarray(data).astype(data.dtype.newbyteorder("="), copy=False)
+
+
+def clean_cards(cards: Mapping[str, Any]) -> dict[str, Any]:
+    """Cards as FITS can hold them: None and what is not finite are left out."""
+    found: dict[str, Any] = {}
+    for name, value in cards.items():
+        if value is None or (isinstance(value, float) and not math.isfinite(value)):
+            continue
+        found[name] = value.item() if isinstance(value, np.generic) else value
+    return found
+
+
+STRUCTURAL = ("SIMPLE", "BITPIX", "NAXIS", "EXTEND", "CHECKSUM", "DATASUM", "BZERO", "BSCALE", "COMMENT", "HISTORY", "")
+
+
+def science_cards(header: fits.Header) -> dict[str, Any]:
+    """The cards that say something about the sky or the instrument."""
+    return {name: value for name, value in header.items() if not name.startswith(STRUCTURAL[:3]) and name not in STRUCTURAL}

@@ -1,0 +1,108 @@
+"""Raw frames: one chip of one exposure, as it was read out; sacred, never changed and never deleted."""
+from __future__ import annotations
+
+import datetime
+import json
+from typing import Any
+
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from awe.dataflow.lifecycle import Stored
+from awe.instruments import open_fits
+from awe.persist.declare import attribute, depends_on, has_one, key
+from awe.science.amplifier import Assembled, assemble
+from awe.targets.chip import Chip
+from awe.targets.filter import Filter
+from awe.targets.flags import BLOCKING, Flag
+from awe.targets.globalname import global_name
+from awe.targets.imstat import Imstat
+from awe.targets.instrument import Instrument
+
+
+class RawFrame(Stored):
+    """One chip of one exposure. Its file is the one that was ingested, which several chips may share."""
+
+    __abstract__ = True
+    raw_data = True
+    flags = Flag
+    blocking_flags = BLOCKING
+
+    instrument = depends_on(Instrument, "the camera", key=True)
+    chip = depends_on(Chip, "the detector", key=True)
+    exposure = key(str, "name of the exposure, unique for the instrument")
+    readout_mode = attribute(str, "binning, window, speed: what calibrations have to share")
+    date_obs = attribute(datetime.datetime, "mid-exposure, UTC")
+    exptime = attribute(float, "exposure time", unit="s")
+    observer = attribute(str, "who observed")
+    amplifiers = attribute(str, "sections, gains and flips of the amplifiers, as JSON")
+    original_name = attribute(str, "name of the file when it was ingested", science=False)
+    why = attribute(str, "which rule recognised it", science=False)
+    warnings = attribute(str, "what was odd about it", science=False)
+    imstat = has_one(Imstat, "statistics of the light-sensitive pixels, overscan subtracted")
+
+    def hdus(self) -> dict[int, NDArray[Any]]:
+        """The raw pixels of the HDUs this chip lies in."""
+        with open_fits(self.path("raw")) as file:
+            return {index: file.pixels(index) for index in sorted({one["hdu"] for one in self.amplifier_list})}
+
+    @property
+    def amplifier_list(self) -> list[dict[str, Any]]:
+        """The amplifiers, as plain dictionaries with 0-based half-open sections."""
+        found: list[dict[str, Any]] = json.loads(self.amplifiers)
+        return found
+
+    def assembled(self, overscan: str) -> Assembled:
+        """The chip as one image, overscan subtracted, in ADU."""
+        return assemble(self.hdus(), self.amplifier_list, overscan)
+
+    def has_overscan(self) -> bool:
+        """Whether every amplifier has an overscan to subtract."""
+        return all(one.get("overscan") for one in self.amplifier_list)
+
+    def header(self) -> fits.Header:
+        """The primary header as it was ingested."""
+        with open_fits(self.path("raw")) as file:
+            return file.primary
+
+    def global_name(self, role: str, ext: str) -> str:
+        """The name of its file, after the pattern of Astro-WISE."""
+        return global_name(self, role, ext)
+
+
+class RawBiasFrame(RawFrame):
+    """A zero-second exposure."""
+
+
+class RawDarkFrame(RawFrame):
+    """An exposure with the shutter closed."""
+
+
+class RawDomeFlatFrame(RawFrame):
+    """An exposure of a lit screen."""
+
+    filter = depends_on(Filter, "the filter")
+
+
+class RawTwilightFlatFrame(RawFrame):
+    """An exposure of the twilight sky."""
+
+    filter = depends_on(Filter, "the filter")
+
+
+class RawScienceFrame(RawFrame):
+    """An exposure of the sky; or a frame reduced elsewhere, as it was received."""
+
+    filter = depends_on(Filter, "the filter")
+    object = attribute(str, "what the observer said it is of")
+    ra = attribute(float, "where the telescope pointed", unit="deg", ucd="pos.eq.ra")
+    dec = attribute(float, "where the telescope pointed", unit="deg", ucd="pos.eq.dec")
+    airmass = attribute(float, "airmass in the middle of the exposure")
+    wcs = attribute(str, "the celestial cards of its header, as JSON; empty where it has none")
+    origin = attribute(str, "where it was reduced, if elsewhere")
+
+    @property
+    def wcs_cards(self) -> dict[str, Any]:
+        """The celestial cards of its header."""
+        found: dict[str, Any] = json.loads(self.wcs or "{}")
+        return found
