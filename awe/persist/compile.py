@@ -64,8 +64,8 @@ def _part(asked: Compare, source: Source, leaf: Part[Any]) -> sa.ColumnElement[b
 def _value(asked: Compare, column: sa.ColumnElement[Any], leaf: Step, dialect: str) -> sa.ColumnElement[bool]:
     operator, value = asked.operator, asked.value
     if operator == "in":
-        criterion = column.in_([each for each in value if each is not None])
-        return sa.or_(criterion, column.is_(None)) if None in value else criterion
+        among = column.in_([each for each in value if each is not None])
+        return sa.or_(among, column.is_(None)) if None in value else among
     if value is None:
         return column.is_(None) if operator == "==" else column.is_not(None)
     if operator == "like":

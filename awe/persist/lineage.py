@@ -17,7 +17,7 @@ from awe.persist.mapping import class_of
 from awe.persist.session import Database
 from awe.persist.value import keys_of
 
-CLOSURE = """WITH RECURSIVE closure(oid) AS (SELECT {mark} UNION SELECT e.{there} FROM closure c JOIN edge e ON e.{here} = c.oid)
+CLOSURE = """WITH RECURSIVE closure(oid) AS (SELECT CAST({mark} AS BIGINT) UNION SELECT e.{there} FROM closure c JOIN edge e ON e.{here} = c.oid)
 SELECT e.target, e.slot, e.pos, e.input, o.class_id, o.object_id FROM closure c JOIN edge e ON e.{here} = c.oid
 JOIN object o ON o.oid = e.{there} WHERE {visible}"""
 
@@ -128,7 +128,7 @@ def _levels(rows: Iterable[Any], start: int, near: int, far: int) -> tuple[list[
         following: list[int] = []
         for oid in level:
             for row in uses.get(oid, ()):
-                links.append(Link(*tuple(row), depth))
+                links.append(Link._make((*row, depth)))
                 if row[far] not in depths:
                     depths[row[far]] = depth
                     following.append(row[far])

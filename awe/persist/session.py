@@ -133,7 +133,9 @@ class Database:
         return found
 
     def act_as(self, identity: Identity) -> None:
-        """Use the database as somebody else, or for another project."""
+        """Use the database as somebody else, or for another project; who sees other things reads everything anew."""
+        if (identity.user_id, identity.projects) != (self.identity.user_id, self.identity.projects):
+            self.objects.clear()
         self.identity = identity
 
     def close(self) -> None:
