@@ -15,9 +15,14 @@ from starlette.types import Receive, Scope, Send
 
 from awe.fileserver.grant import Grant
 from awe.fileserver.ranges import matches, parse_ranges
+from awe.fileserver.sendfile import NAME as SENDFILE
+from awe.fileserver.sendfile import SendPart
 
 CHUNK = 1 << 20
 _YEAR = 365 * 86400
+
+Piece = bytes | tuple[int, int]
+"""Bytes as they are, or a part (start, stop) of the file."""
 
 
 class FileAnswer:
@@ -60,7 +65,7 @@ class FileAnswer:
             return
         if parts is None:
             await self._start(send, 200, size, {"Content-Type": self.media_type})
-            pieces: list[bytes | tuple[int, int]] = [(0, size)]
+            pieces: list[Piece] = [(0, size)]
         elif len(parts) == 1:
             (start, stop), = parts
             await self._start(send, 206, stop - start, {"Content-Type": self.media_type,
@@ -71,7 +76,7 @@ class FileAnswer:
             pieces = _multipart(parts, size, self.media_type, boundary)
             length = sum(len(piece) if isinstance(piece, bytes) else piece[1] - piece[0] for piece in pieces)
             await self._start(send, 206, length, {"Content-Type": f"multipart/byteranges; boundary={boundary}"})
-        await self._body(send, descriptor, pieces if self.is_get else [])
+        await self._body(scope, send, descriptor, pieces if self.is_get else [])
 
     def _condition(self) -> int | None:
         """Return 412 or 304 where a condition of the request says so."""
@@ -93,24 +98,36 @@ class FileAnswer:
         raw = [(key.lower().encode("latin-1"), value.encode("latin-1")) for key, value in everything.items()]
         await send({"type": "http.response.start", "status": status, "headers": raw})
 
-    async def _body(self, send: Send, descriptor: int, pieces: list[bytes | tuple[int, int]]) -> None:
+    async def _body(self, scope: Scope, send: Send, descriptor: int, pieces: list[Piece]) -> None:
+        send_part: SendPart = (scope.get("extensions") or {}).get(SENDFILE) or _by_copying(send)
         for piece in pieces:
             if isinstance(piece, bytes):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
                 continue
-            start, stop = piece
-            while start < stop:
-                block = await anyio.to_thread.run_sync(os.pread, descriptor, min(CHUNK, stop - start), start)
-                if not block:
-                    raise OSError(f"{self.path} got shorter while it was sent")
-                start += len(block)
-                await send({"type": "http.response.body", "body": block, "more_body": True})
+            try:
+                await send_part(descriptor, *piece)
+            except ConnectionError:
+                break  # who asked went away
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
+def _by_copying(send: Send) -> SendPart:
+    """Return a function that sends part of an open file under any server."""
+
+    async def send_part(descriptor: int, start: int, stop: int) -> None:
+        while start < stop:
+            block = await anyio.to_thread.run_sync(os.pread, descriptor, min(CHUNK, stop - start), start)
+            if not block:
+                raise EOFError(f"a file got shorter while it was sent: it ends at {start} instead of {stop}")
+            start += len(block)
+            await send({"type": "http.response.body", "body": block, "more_body": True})
+
+    return send_part
+
+
 def _multipart(parts: list[tuple[int, int]], size: int, media_type: str, boundary: str
-               ) -> list[bytes | tuple[int, int]]:
-    pieces: list[bytes | tuple[int, int]] = []
+               ) -> list[Piece]:
+    pieces: list[Piece] = []
     for start, stop in parts:
         head = (f"\r\n--{boundary}\r\nContent-Type: {media_type}\r\n"
                 f"Content-Range: bytes {start}-{stop - 1}/{size}\r\n\r\n")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import anyio.to_thread
 import uvicorn
@@ -27,6 +28,7 @@ from awe.fileserver.cache import Cache
 from awe.fileserver.digest import BLOCK, is_hash
 from awe.fileserver.grant import Grant, Resolve
 from awe.fileserver.peers import HOPS, Peers
+from awe.fileserver.sendfile import SendfileProtocol
 from awe.fileserver.store import Store
 
 log = logging.getLogger("awe.fileserver")
@@ -136,6 +138,11 @@ def app(store: Store, resolve: Resolve, peers: Iterable[str] = (), max_hops: int
                      exception_handlers={StoreError: _store_failed, MissingFileError: _store_failed})
 
 
+SETTINGS: dict[str, Any] = {"http": SendfileProtocol, "loop": "asyncio", "ws": "none", "lifespan": "off",
+                            "access_log": False, "server_header": False, "log_level": "warning"}
+"""How uvicorn is set for it: the event loop of the standard library is the one that has `sendfile`."""
+
+
 def serve(application: ASGIApp, host: str = "127.0.0.1", port: int = 8000) -> None:
     """Serve until interrupted."""
-    uvicorn.run(application, host=host, port=port, access_log=False, server_header=False, log_level="warning")
+    uvicorn.run(application, host=host, port=port, **SETTINGS)
