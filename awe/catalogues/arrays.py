@@ -47,7 +47,7 @@ def from_arrow_array(chunked: pa.ChunkedArray) -> npt.NDArray[Any]:
         array = array.dictionary_decode()
     if not array.null_count:
         values = np.array(array.to_numpy(zero_copy_only=False))
-        return values.astype(str) if pa.types.is_string(array.type) and len(values) else values
+        return values.astype(str if len(values) else "U1") if pa.types.is_string(array.type) else values
     missing = np.asarray(array.is_null())
     filler: Any = "" if pa.types.is_string(array.type) else False if pa.types.is_boolean(array.type) else 0
     filled = np.array(array.fill_null(filler).to_numpy(zero_copy_only=False))

@@ -128,10 +128,13 @@ class SourceFile:
         """Return the first and last key of every group of rows, shape (groups, 2)."""
         place = self._file.schema_arrow.names.index(HPX29.name)
         metadata = self._file.metadata
-        statistics = [metadata.row_group(g).column(place).statistics for g in range(metadata.num_row_groups)]
-        if any(s is None or not s.has_min_max for s in statistics):
-            raise CatalogueError(f"{self.name}: has no statistics of {HPX29.name}; write it again with write_parquet")
-        return np.array([(s.min, s.max) for s in statistics], dtype=np.int64).reshape(-1, 2)
+        bounds = []
+        for group in (metadata.row_group(number) for number in range(metadata.num_row_groups)):
+            found = group.column(place).statistics
+            if group.num_rows and (found is None or not found.has_min_max):
+                raise CatalogueError(f"{self.name}: has no statistics of {HPX29.name}; write it again with write_parquet")
+            bounds.append((found.min, found.max) if group.num_rows else (0, -1))
+        return np.array(bounds, dtype=np.int64).reshape(-1, 2)
 
 
 def read_parquet(source: Path | BinaryIO, columns: Iterable[str] | None = None, ranges: Keys | None = None) -> SourceTable:

@@ -62,6 +62,8 @@ def _read(path: Path, content: bytes, start: bytes, hdu: int | str | None) -> tu
         return _read_votable(path, content), "VOTable"
     if b"<html" in head or b"<!doctype html" in head:
         raise CatalogueError(f"{path}: a web page, not a table; perhaps the message of a service that failed")
+    if start[:1] in b"[{":
+        raise CatalogueError(f"{path}: JSON, which is no form of table; give FITS, VOTable, IPAC, CSV or text")
     form = recognise(_text(path, content), str(path))
     return _read_text(form), form.name
 

@@ -40,6 +40,8 @@ def recognise(text: str, where: str) -> TextForm:
     if any("BEGIN CATALOG HEADER" in line for line in comments):
         return TextForm("IRAF catalogue", rows, _iraf_names(comments, max(len(_split(r, delimiter)) for r in rows)), delimiter)
     if _is_header(_split(rows[0], delimiter), rows, delimiter):
+        if len(rows) == 1:
+            raise CatalogueError(f"{where}: a text table without rows, only a header")
         return TextForm(name, rows[1:], _unique(_split(rows[0], delimiter), where), delimiter)
     for comment in reversed(comments):
         names = _split(comment.lstrip("# \t"), delimiter)

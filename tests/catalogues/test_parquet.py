@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -88,9 +89,8 @@ def test_ranges_of_keys_read_few_groups(path: Path, monkeypatch: pytest.MonkeyPa
 @settings(max_examples=200)
 @given(st.lists(st.integers(0, 60), min_size=0, max_size=20), st.lists(st.tuples(st.integers(0, 60), st.integers(1, 9)), max_size=5))
 def test_in_ranges(keys: list[int], spans: list[tuple[int, int]]) -> None:
-    edges = sorted({start for start, _ in spans})
-    ranges = [(a, min(a + length, b)) for (a, length), b in
-              zip(sorted(dict(spans).items()), [*edges[1:], 1000], strict=True)]
+    starts = sorted(dict(spans))
+    ranges = [(a, min(a + dict(spans)[a], b)) for a, b in itertools.pairwise([*starts, 1000])]
     found = in_ranges(np.array(keys, dtype=np.int64), np.array(ranges, dtype=np.int64).reshape(-1, 2))
     assert found.tolist() == [any(a <= k < b for a, b in ranges) for k in keys]
 
