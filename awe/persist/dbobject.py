@@ -5,7 +5,7 @@ import datetime
 import os
 from typing import Any, ClassVar, Self
 
-from awe.errors import DeclarationError, ForbiddenError, NotFoundError, QueryError
+from awe.errors import DeclarationError, ForbiddenError, InstanceError, NotFoundError, QueryError
 from awe.persist import batch, describe, lineage, tables
 from awe.persist.declare import (
     Attribute,
@@ -153,7 +153,10 @@ class DBObject(Mapped):
         if declared.name == "object_id":
             return self.__dict__.setdefault("object_id", os.urandom(16).hex())
         if declared.name in ("creator", "project", "privileges"):
-            who = current().identity
+            try:
+                who = current().identity
+            except InstanceError:
+                return None  # nobody will write it down before a database is open
             return {"creator": who.user, "project": who.project, "privileges": who.privileges}[declared.name]
         return declared.default
 

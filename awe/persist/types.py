@@ -102,7 +102,7 @@ def coerce(type_: type, value: Any) -> Any:
     """
     if value is None or type(value) is type_:
         return value
-    if hasattr(value, "item") and not isinstance(value, str | bytes):
+    if getattr(value, "ndim", None) == 0 and not isinstance(value, str | bytes):
         value = value.item()
     if type_ is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
