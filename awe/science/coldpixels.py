@@ -66,11 +66,10 @@ def cold_pixels(flat: NDArray[Any], variance: NDArray[Any] | None = None, low: f
             noise = np.divide(np.sqrt(np.maximum(variance, 0)), smooth, out=np.zeros(flat.shape, np.float32),
                               where=smooth > 0, casting="same_kind")
             found &= np.abs(response - 1.0) >= significance * np.nan_to_num(noise)
-        found = (found | dead) & ~skip
+        found = (_alone(flat, found & ~dead, skip | dead, low, high) | dead) & ~skip
         if np.array_equal(found, cold):
             break
         cold = found
-    cold = _alone(flat, cold, skip | dead, low, high) | (dead & ~skip)
     return PixelMap(np.where(cold, np.uint16(Bit.COLD), np.uint16(0)).astype(np.uint16), int(cold.sum()))
 
 

@@ -27,8 +27,8 @@ def hot_pixels(data: NDArray[Any], noise: float | NDArray[Any] | None = None, th
     """Find pixels that stand above their surroundings.
 
     The image is flattened by its low frequencies; pixels above `threshold` times the noise are taken out, and
-    both are measured again until nothing changes. What is left must stand as far above the median of the 11 x 11
-    pixels around it, so that a step in the image (a glow, an edge) is not taken for hot pixels. The noise of a pixel
+    both are measured again until nothing changes. They must stand as far above the median of the 11 x 11 pixels
+    around them, so that a step in the image (a glow, an edge) is not taken for hot pixels. The noise of a pixel
     is the larger of the stated one and the scatter of the flattened image, so that structure that is not noise
     does not make a map of half the chip.
 
@@ -64,17 +64,15 @@ def hot_pixels(data: NDArray[Any], noise: float | NDArray[Any] | None = None, th
     skip = ~np.isfinite(data) if mask is None else ~np.isfinite(data) | (mask != 0)
     stated = np.asarray(0.0 if noise is None else noise, np.float64)
     hot = np.zeros(data.shape, np.bool_)
-    limit: NDArray[np.float64] = np.asarray(np.inf)
     for _ in range(max(1, iterations)):
         excess = data - lowpass(data, scale, skip | hot)
         scatter = clipped(excess[~(skip | hot)], 4.0)[1]
         limit = np.maximum(threshold * np.fmax(stated, np.nan_to_num(scatter)), at_least)
         with np.errstate(invalid="ignore"):
             found = (excess > limit) & ~skip
+        height = data[found] - local_medians(data, found, skip)
+        found[found] = ~(height <= np.broadcast_to(limit, data.shape)[found])
         if np.array_equal(found, hot):
             break
         hot = found
-    level = local_medians(data, hot, skip)
-    height = np.broadcast_to(limit, data.shape)[hot]
-    hot[hot] = ~(data[hot] - level <= height)
     return PixelMap(np.where(hot, np.uint16(Bit.HOT), np.uint16(0)).astype(np.uint16), int(hot.sum()))

@@ -81,7 +81,7 @@ def test_master_flat_takes_each_frequency_from_the_better() -> None:
     twilight = twilight_flat(exposures((15000.0,) * 3), gain=GAIN, read_noise=3.0)
     both = normal(master_flat(dome, twilight, scale=24.0))
     error = both.data / truth() - 1
-    assert np.abs(error.reshape(16, 16, 20, 16).mean(axis=(1, 3))).max() < 2.5e-3, "the light of the twilight"
+    assert np.abs(error.reshape(16, 16, 20, 16).mean(axis=(1, 3))).max() < 1.2e-3, "the light of the twilight"
     limit = (1 / (8 * 20000 * GAIN)) ** 0.5
     assert (error - error.mean()).std() < 1.3 * limit, "the noise of the dome flat"
     assert np.median(np.sqrt(both.variance)) == pytest.approx(limit, rel=0.1)
