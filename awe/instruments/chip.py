@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from awe.errors import HeaderError
+from awe.errors import HeaderError, did_you_mean
 from awe.instruments.section import is_section, parse_section
 from awe.instruments.table import Table
 
@@ -93,6 +93,10 @@ def read_chips(tables: list[Table], shared: list[Table], focal_plane: dict[str, 
     chips: list[ChipDefinition] = []
     for table in tables:
         chips += _read_family(table, common, focal_plane, defaults)
+    names = {chip.name for chip in chips}
+    for name in focal_plane:
+        if tables and name not in names:
+            raise Table({}, "focal_plane", tables[0].file).error(f"{name!r} is no chip{did_you_mean(name, names)}")
     return tuple(chips)
 
 

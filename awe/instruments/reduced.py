@@ -120,7 +120,9 @@ def _why(file: FitsFile, reduced: ReducedDefinition, definition: Definition) -> 
 
 def _chips(file: FitsFile, definition: Definition, reduced: ReducedDefinition) -> Iterator[tuple[Hdu, ChipDefinition]]:
     """Find the image of each chip: by the rule for `chip`, by the HDU of the chip, or the only image there is."""
-    images = file.images()
+    planes = [file.find(plane.hdu) for plane in (reduced.weight, reduced.mask)
+              if plane is not None and plane.replace is None and plane.hdu is not None]
+    images = [hdu for hdu in file.images() if not any(hdu is plane for plane in planes)]
     if reduced.image is not None:
         wanted = file.find(reduced.image)
         images = [hdu for hdu in images if hdu is wanted]

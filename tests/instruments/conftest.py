@@ -1,4 +1,5 @@
 """Real data, a small camera, and files made from genuine header dumps."""
+
 from __future__ import annotations
 
 import bz2
@@ -73,10 +74,22 @@ def minimal() -> Definition:
 
 def primary(**cards: object) -> fits.PrimaryHDU:
     hdu = fits.PrimaryHDU()
-    defaults: dict[str, object] = {"INSTRUME": "TWOCHIP", "DATE-OBS": "2021-03-04T02:00:00", "EXPTIME": 60.0,
-                                   "OBSTYPE": "OBJECT", "FILTER": "r_SDSS", "OBJECT": "M 13", "OBSID": "X0001",
-                                   "RA": "16:41:41.0", "DEC": "+36:27:35", "AIRMASS": 1.2, "CCDSUM": "1 1"}
-    for keyword, value in (defaults | {key.replace("_", "-"): value for key, value in cards.items()}).items():
+    defaults: dict[str, object] = {
+        "INSTRUME": "TWOCHIP",
+        "DATE-OBS": "2021-03-04T02:00:00",
+        "EXPTIME": 60.0,
+        "OBSTYPE": "OBJECT",
+        "FILTER": "r_SDSS",
+        "OBJECT": "M 13",
+        "OBSID": "X0001",
+        "RA": "16:41:41.0",
+        "DEC": "+36:27:35",
+        "AIRMASS": 1.2,
+        "CCDSUM": "1 1",
+    }
+    for keyword, value in (
+        defaults | {key.replace("DATE_OBS", "DATE-OBS"): value for key, value in cards.items()}
+    ).items():
         if value is not None:
             hdu.header[keyword] = value
     return hdu
@@ -92,8 +105,9 @@ def chip_images() -> list[fits.ImageHDU]:
         pixels = np.full((200, 80), 1000, np.uint16)
         pixels[:, :64] += level
         hdu = fits.ImageHDU(pixels, name=f"CCD53{name}")
-        hdu.header.update({"DATASEC": "[1:64,1:200]", "BIASSEC": "[65:80,1:200]", "CCDSEC": section, "GAIN": 1.5,
-                           "RDNOISE": 4.0})
+        hdu.header.update(
+            {"DATASEC": "[1:64,1:200]", "BIASSEC": "[65:80,1:200]", "CCDSEC": section, "GAIN": 1.5, "RDNOISE": 4.0}
+        )
         half[name] = hdu
     return [fits.ImageHDU(ccd50, name="CCD50"), half["A"], half["B"]]
 
@@ -107,6 +121,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         path = tmp_path / name
         fits.HDUList([primary(**cards), *images]).writeto(path, checksum=True, overwrite=True)
         return path
+
     return _write
 
 
@@ -118,7 +133,7 @@ def write_mini(tmp_path: Path) -> Callable[..., Path]:
         hdu = primary(INSTRUME="MINI", FILTER="r")
         hdu.data = np.arange(shape[0] * shape[1], dtype=np.uint16).reshape(shape)
         for keyword, value in cards.items():
-            keyword = keyword.replace("_", "-")
+            keyword = keyword.replace("DATE_OBS", "DATE-OBS")
             if value is None:
                 hdu.header.pop(keyword)
             else:
@@ -126,6 +141,7 @@ def write_mini(tmp_path: Path) -> Callable[..., Path]:
         path = tmp_path / name
         hdu.writeto(path, overwrite=True)
         return path
+
     return _write
 
 
@@ -141,14 +157,19 @@ def dumped_headers(path: Path) -> list[list[str]]:
     return headers
 
 
-_STRUCTURE = re.compile(r"(XTENSION|SIMPLE|BITPIX|NAXIS\d*|PCOUNT|GCOUNT|EXTEND|TFIELDS|TTYPE\d|TFORM\d|Z\w+|CHECKSUM|"
-                        r"DATASUM|BZERO|BSCALE)\s*=")
+_STRUCTURE = re.compile(
+    r"(XTENSION|SIMPLE|BITPIX|NAXIS\d*|PCOUNT|GCOUNT|EXTEND|TFIELDS|TTYPE\d|TFORM\d|Z\w+|CHECKSUM|"
+    r"DATASUM|BZERO|BSCALE)\s*="
+)
 
 
 def genuine(cards: list[str], shape: tuple[int, int] | None, first: bool) -> bytes:
     """The bytes of a genuine header with the structure of a plain 16-bit image of `shape` (or of none)."""
-    start = ["SIMPLE  =                    T" if first else "XTENSION= 'IMAGE   '", "BITPIX  =                   16",
-             f"NAXIS   = {0 if shape is None else 2:20d}"]
+    start = [
+        "SIMPLE  =                    T" if first else "XTENSION= 'IMAGE   '",
+        "BITPIX  =                   16",
+        f"NAXIS   = {0 if shape is None else 2:20d}",
+    ]
     if shape is not None:
         start += [f"NAXIS1  = {shape[1]:20d}", f"NAXIS2  = {shape[0]:20d}"]
     start += ["EXTEND  =                    T"] if first else [f"PCOUNT  = {0:20d}", f"GCOUNT  = {1:20d}"]
@@ -158,12 +179,18 @@ def genuine(cards: list[str], shape: tuple[int, int] | None, first: bool) -> byt
     return text.ljust(-(-len(text) // 2880) * 2880).encode("latin-1", "replace")
 
 
-def write_genuine(path: Path, headers: list[list[str]], shape: tuple[int, int], *, images: int | None = None,
-                  pixels: np.ndarray | None = None) -> Path:
+def write_genuine(
+    path: Path,
+    headers: list[list[str]],
+    shape: tuple[int, int],
+    *,
+    images: int | None = None,
+    pixels: np.ndarray | None = None,
+) -> Path:
     """Write a mosaic with genuine headers; pixels are a hole in the file (zero bytes) but for the first image."""
     with open(path, "wb") as out:
         out.write(genuine(headers[0], None, True))
-        for n, cards in enumerate(headers[1:images and images + 1]):
+        for n, cards in enumerate(headers[1 : images and images + 1]):
             out.write(genuine(cards, shape, False))
             size = shape[0] * shape[1] * 2
             start = out.tell()

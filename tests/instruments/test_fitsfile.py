@@ -73,7 +73,8 @@ def test_tile_compressed(tmp_path, algorithm):
     data = (np.arange(6400).reshape(80, 80) % 977).astype(np.uint16)
     path = tmp_path / "t.fits.fz"
     fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(data, name="SCI", compression_type=algorithm)]).writeto(
-        path, checksum=True)
+        path, checksum=True
+    )
     with open_fits(path) as file:
         hdu = file.images()[0]
         assert hdu.shape == (80, 80) and hdu.header["NAXIS1"] == 80 and "ZCMPTYPE" not in hdu.header
@@ -131,7 +132,7 @@ def test_truncated(tmp_path, keep):
 def test_truncated_compressed(tmp_path, pack, share):
     path = saved(tmp_path, np.random.default_rng(3).integers(0, 60000, (200, 200), np.uint16))
     packed = pack(path.read_bytes())
-    path.write_bytes(packed[:int(share * len(packed))])
+    path.write_bytes(packed[: int(share * len(packed))])
     assert "cut short" in refused(path)
 
 
@@ -145,7 +146,7 @@ def test_damaged_gzip(tmp_path):
 
 def test_padding_may_be_missing(tmp_path):
     path = saved(tmp_path, np.ones((10, 10), np.float32))
-    path.write_bytes(path.read_bytes()[:2 * 2880 + 400])
+    path.write_bytes(path.read_bytes()[: 2 * 2880 + 400])
     with open_fits(path) as file:
         assert file.pixels(1).sum() == 100
 
@@ -187,8 +188,13 @@ def header(*cards):
 
 
 def promise(nx, ny, bitpix=-64):
-    return header("SIMPLE  =                    T", f"BITPIX  = {bitpix:20d}", f"NAXIS   = {2:20d}",
-                  f"NAXIS1  = {nx:20d}", f"NAXIS2  = {ny:20d}")
+    return header(
+        "SIMPLE  =                    T",
+        f"BITPIX  = {bitpix:20d}",
+        f"NAXIS   = {2:20d}",
+        f"NAXIS1  = {nx:20d}",
+        f"NAXIS2  = {ny:20d}",
+    )
 
 
 def bomb(start, mebibytes, level=9):
@@ -197,7 +203,7 @@ def bomb(start, mebibytes, level=9):
     return b"".join([packer.compress(start), *(packer.compress(zeros) for _ in range(mebibytes)), packer.flush()])
 
 
-@pytest.mark.parametrize("start", [promise(10, 10), b"", promise(10 ** 9, 10 ** 9)])
+@pytest.mark.parametrize("start", [promise(10, 10), b"", promise(10**9, 10**9)])
 def test_decompression_bomb_is_refused_in_bounded_memory(tmp_path, start):
     path = tmp_path / "bomb.fits.gz"
     path.write_bytes(bomb(start, 300))
@@ -238,15 +244,20 @@ def test_tiles_that_cannot_be(tmp_path):
     assert b"ZTILE1  =                   20" in content
     path.write_bytes(content.replace(b"ZTILE1  =                   20", b"ZTILE1  =           2000000000"))
     assert "ZTILE1" in refused(path)
-    path.write_bytes(content.replace(b"ZNAXIS1 =                   20", b"ZNAXIS1 =           2000000000")
-                     .replace(b"ZNAXIS2 =                   20", b"ZNAXIS2 =           2000000000"))
+    path.write_bytes(
+        content.replace(b"ZNAXIS1 =                   20", b"ZNAXIS1 =           2000000000").replace(
+            b"ZNAXIS2 =                   20", b"ZNAXIS2 =           2000000000"
+        )
+    )
     assert "limit" in refused(path)
 
 
 def test_gzip_tile_that_grows(tmp_path):
     data = np.zeros((4, 100000), np.int32)
     path = tmp_path / "t.fits.fz"
-    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(data, compression_type="GZIP_1", tile_shape=(4, 100000))]).writeto(path)
+    fits.HDUList(
+        [fits.PrimaryHDU(), fits.CompImageHDU(data, compression_type="GZIP_1", tile_shape=(4, 100000))]
+    ).writeto(path)
     content = path.read_bytes()
     for keyword in (b"ZNAXIS1 =               100000", b"ZTILE1  =               100000"):
         assert keyword in content
@@ -255,8 +266,15 @@ def test_gzip_tile_that_grows(tmp_path):
     assert "bomb" in refused(path)
 
 
-@pytest.mark.parametrize("card,word", [("BITPIX  =                   12", "BITPIX"), ("NAXIS   =                   -1", "NAXIS"),
-                                       ("NAXIS   = 'two'", "NAXIS"), ("NAXIS   =                 2000", "NAXIS")])
+@pytest.mark.parametrize(
+    "card,word",
+    [
+        ("BITPIX  =                   12", "BITPIX"),
+        ("NAXIS   =                   -1", "NAXIS"),
+        ("NAXIS   = 'two'", "NAXIS"),
+        ("NAXIS   =                 2000", "NAXIS"),
+    ],
+)
 def test_nonsense_in_mandatory_keywords(tmp_path, card, word):
     cards = {"BITPIX": "BITPIX  =                   16", "NAXIS": "NAXIS   =                    0"} | {word: card}
     path = tmp_path / "n.fits"
@@ -266,9 +284,19 @@ def test_nonsense_in_mandatory_keywords(tmp_path, card, word):
 
 def test_random_groups(tmp_path):
     path = tmp_path / "g.fits"
-    path.write_bytes(header("SIMPLE  =                    T", "BITPIX  =                   16", "NAXIS   =                    2",
-                            "NAXIS1  =                    0", "NAXIS2  =                   10", "GROUPS  =                    T",
-                            "PCOUNT  =                    1", "GCOUNT  =                    1") + bytes(2880))
+    path.write_bytes(
+        header(
+            "SIMPLE  =                    T",
+            "BITPIX  =                   16",
+            "NAXIS   =                    2",
+            "NAXIS1  =                    0",
+            "NAXIS2  =                   10",
+            "GROUPS  =                    T",
+            "PCOUNT  =                    1",
+            "GCOUNT  =                    1",
+        )
+        + bytes(2880)
+    )
     assert "random groups" in refused(path)
 
 
@@ -303,8 +331,12 @@ def test_any_damage_is_one_error_or_the_same_pixels(tmp_path_factory, data):
 
 
 def test_real_files_read_as_astropy_does(data):
-    for name in ("arcsat_m13/Bias_BIN1_20190503_073730.fits.bz2", "tircam2_ic310/IC310_1.fits.bz2",
-                 "emmi_galaxies/galaxies.fits.bz2", "wfcam_wsa_votables/image.fits.bz2"):
+    for name in (
+        "arcsat_m13/Bias_BIN1_20190503_073730.fits.bz2",
+        "tircam2_ic310/IC310_1.fits.bz2",
+        "emmi_galaxies/galaxies.fits.bz2",
+        "wfcam_wsa_votables/image.fits.bz2",
+    ):
         with open_fits(data / name) as file, fits.open(data / name) as hdus:
             for hdu in file.images():
                 assert np.array_equal(file.pixels(hdu.index), hdus[hdu.index].data)

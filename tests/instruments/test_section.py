@@ -20,7 +20,9 @@ def test_empty_section_is_none():
     assert parse_section("[0:0,0:0]") is None
 
 
-@pytest.mark.parametrize("text", ["[1:2]", "1:2,3:4", "[a:2,3:4]", "[0:2,1:4]", "[1:2,3:4", "", "[-1:2,3:4]", "[1.5:2,3:4]"])
+@pytest.mark.parametrize(
+    "text", ["[1:2]", "1:2,3:4", "[a:2,3:4]", "[0:2,1:4]", "[1:2,3:4", "", "[-1:2,3:4]", "[1.5:2,3:4]"]
+)
 def test_nonsense(text):
     with pytest.raises(HeaderError):
         parse_section(text)
