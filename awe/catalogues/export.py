@@ -2,17 +2,16 @@
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
-from astropy.io.votable import from_table, tree, writeto
 from astropy.table import Table
 
 from awe.catalogues.column import Column
 from awe.catalogues.parquet import write_parquet
 from awe.catalogues.table import SourceTable
+from awe.catalogues.votable import votable_bytes
 from awe.errors import CatalogueError, did_you_mean
 
 FORMATS = {
@@ -86,18 +85,7 @@ def _cards(table: SourceTable) -> list[tuple[str, object]]:
 
 
 def _votable(table: SourceTable) -> bytes:
-    document = from_table(_plain(table), table_id="sources")
-    inner = document.get_first_table()
-    for column, field in zip(table.columns, inner.fields, strict=True):
-        field.unit = column.unit or None
-        field.ucd = column.ucd or None
-        field.description = column.description or None
-    for key, value in table.meta.items():
-        text = value if isinstance(value, str) else json.dumps(value)
-        inner.infos.append(tree.Info(name=key, value=text))
-    buffer = io.BytesIO()
-    writeto(document, buffer, tabledata_format="binary2")
-    return buffer.getvalue()
+    return votable_bytes(table.columns, [table[name] for name in table.names], table.meta)
 
 
 def _csv(table: SourceTable) -> bytes:

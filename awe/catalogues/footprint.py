@@ -77,8 +77,11 @@ class Footprint:
     def of_cone(cls, ra: float, dec: float, radius: float, order: int = DEFAULT_ORDER) -> Footprint:
         """Return the cells that overlap a cone; degrees."""
         check_cone(ra, dec, radius)
+        reach = padded(radius)
+        if reach + float(hpgeom.max_pixel_radius(2**order)) >= 180.0:  # beyond the antipode a circle query answers wrongly
+            return cls(order, np.array([[0, 12 * 4**order]], dtype=np.int64))
         ranges = hpgeom.query_circle(
-            2**order, ra, dec, padded(radius), inclusive=True, fact=_fact(order), return_pixel_ranges=True)
+            2**order, ra, dec, reach, inclusive=True, fact=_fact(order), return_pixel_ranges=True)
         return cls(order, ranges)
 
     def __eq__(self, other: object) -> bool:
