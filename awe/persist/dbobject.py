@@ -5,8 +5,11 @@ import datetime
 import os
 from typing import Any, ClassVar, Self
 
+import sqlalchemy as sa
+
 from awe.errors import DeclarationError, ForbiddenError, InstanceError, NotFoundError, QueryError
 from awe.persist import batch, describe, lineage, tables
+from awe.persist.criterion import EVERYTHING
 from awe.persist.declare import (
     Attribute,
     Declaration,
@@ -18,7 +21,6 @@ from awe.persist.declare import Part as HasOne
 from awe.persist.insert import insert
 from awe.persist.load import ROOT, read
 from awe.persist.mapping import OBJECTS, UNKNOWN, Mapped
-from awe.persist.criterion import EVERYTHING
 from awe.persist.part import coerced
 from awe.persist.path import Path
 from awe.persist.query import Query
@@ -80,7 +82,7 @@ class DBObject(Mapped):
     @classmethod
     def _with_identity(cls, object_id: str) -> Self:
         database = current()
-        statement = tables.object_.select().with_only_columns(tables.object_.c.oid)
+        statement = sa.select(tables.object_.c.oid)
         try:
             bytes.fromhex(object_id)
         except ValueError:
@@ -90,7 +92,8 @@ class DBObject(Mapped):
         found = read(database, [oid]).get(oid) if oid is not None else None
         if found is None or not isinstance(found, cls):
             what = f"; it is a {type(found).__name__}" if found is not None else ""
-            raise NotFoundError(f"there is no {cls.__name__} with object_id {object_id} that {database.identity.user or 'anonymous'} can see{what}")
+            who = database.identity.user or "anonymous"
+            raise NotFoundError(f"there is no {cls.__name__} with object_id {object_id} that {who} can see{what}")
         return found
 
     @classmethod
@@ -121,7 +124,8 @@ class DBObject(Mapped):
         members = list(value) if several else [value]
         for member in members:
             if not isinstance(member, declared.type) and (several or member is not None):
-                raise DeclarationError(f"{type(self).__name__}.{declared.name} takes a {declared.type.__name__} ({declared.doc}), not {member!r}")
+                raise DeclarationError(f"{type(self).__name__}.{declared.name} takes a {declared.type.__name__} ({declared.doc}), "
+                                       f"not {member!r}")
         return members if several else value
 
     def __read__(self, declared: Declaration[Any] | SystemAttribute[Any]) -> Any:
@@ -213,8 +217,9 @@ class UnknownObject(DBObject):
     def class_name(self) -> str:
         """The class it really is of, as ``package:Class``."""
         database, class_id = self.__dict__["_database"], self.__dict__["_row"][ROOT.index("class_id")]
+        table = tables.class_
         with database.reading() as connection:
-            name = connection.scalar(tables.class_.select().with_only_columns(tables.class_.c.name).where(tables.class_.c.class_id == class_id))
+            name = connection.scalar(sa.select(table.c.name).where(table.c.class_id == class_id))
         return name or f"class {class_id}"
 
     def __repr__(self) -> str:

@@ -26,10 +26,10 @@ def check_sqlite_path(path: str | None, *, create: bool) -> None:
                             "use a local disk, or PostgreSQL")
 
 
-def file_system_of(path: pathlib.Path, mounts: str = MOUNTS) -> str:
+def file_system_of(path: pathlib.Path, mounts: str = "") -> str:
     """The type of the file system that holds `path`; empty where the system does not tell."""
     try:
-        lines = pathlib.Path(mounts).read_text().splitlines()
+        lines = pathlib.Path(mounts or MOUNTS).read_text().splitlines()
     except OSError:
         return ""
     best, kind = "", ""

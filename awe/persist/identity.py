@@ -62,6 +62,25 @@ class Identity:
                     or (privileges == MYDB and not self.is_anonymous and creator_id == self.user_id))
 
 
+class _Everybody(Identity):
+    """Sees everything: for checks of the database itself, never for a user."""
+
+    def visible(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
+        """No criterion."""
+        return sa.true()
+
+    def visible_text(self, alias: str) -> str:
+        """No criterion."""
+        return "1=1"
+
+    def sees(self, privileges: int, project_id: int, creator_id: int) -> bool:
+        """Everything."""
+        return True
+
+
+EVERYBODY = _Everybody("", 0, "", 0, 0)
+
+
 def all_readers_see(reader: Any, thing: Any) -> bool:
     """Whether everybody who sees `reader` sees `thing`; both have privileges, project_id and creator_id."""
     if thing.privileges >= min(reader.privileges, WORLD) and thing.privileges >= ASTROWISE:

@@ -194,7 +194,8 @@ class _Writer:
         oid = self._oid(each.input)
         there = self.inputs.get(oid)
         if there is None and oid not in self.roots:
-            raise NotFoundError(f"input {each.slot}[{each.pos}] (row {oid}) does not exist, or cannot be seen by {self.database.identity.user}")
+            raise NotFoundError(f"input {each.slot}[{each.pos}] (row {oid}) does not exist, or cannot be seen by "
+                                f"{self.database.identity.user}")
         sel = each.sel or (self.found[oid].own if oid in self.found else there.own if there else b"")
         value = each.input_value or (self.roots[oid].value if oid in self.roots else there.value if there else b"")
         return (root.oid, number_of(each.slot), each.pos, oid, sel, root.anchor if each.at is None else each.at, value, each.per)

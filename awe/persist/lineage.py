@@ -17,7 +17,8 @@ from awe.persist.mapping import class_of
 from awe.persist.session import Database
 from awe.persist.value import keys_of
 
-CLOSURE = """WITH RECURSIVE closure(oid) AS (SELECT CAST({mark} AS BIGINT) UNION SELECT e.{there} FROM closure c JOIN edge e ON e.{here} = c.oid)
+CLOSURE = """WITH RECURSIVE closure(oid) AS (
+SELECT CAST({mark} AS BIGINT) UNION SELECT e.{there} FROM closure c JOIN edge e ON e.{here} = c.oid)
 SELECT e.target, e.slot, e.pos, e.input, o.class_id, o.object_id FROM closure c JOIN edge e ON e.{here} = c.oid
 JOIN object o ON o.oid = e.{there} WHERE {visible}"""
 
@@ -92,7 +93,8 @@ def descendants(obj: Any) -> Closure:
 
 def _direct(obj: Any, here: str, there: str) -> dict[str, list[tuple[int, Any]]]:
     database, edge = _database_of(obj), tables.edge.c
-    statement = sa.select(edge.target, edge.slot, edge.pos, edge.input).where(edge[here] == obj.oid).order_by(edge.target, edge.slot, edge.pos)
+    key = (edge.target, edge.slot, edge.pos)
+    statement = sa.select(*key, edge.input).where(edge[here] == obj.oid).order_by(*key)
     with database.reading() as connection:
         rows = connection.execute(statement).all()
     found = read(database, sorted({getattr(row, there) for row in rows}))

