@@ -194,7 +194,7 @@ def _rows(planes: Sequence[NDArray[np.float32]], y0: int, y1: int) -> list[NDArr
     return [np.ascontiguousarray(plane[y0:y1]) for plane in planes]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _calibrate(raw, gain, noise, bias, dark, flat, bias_var, dark_var, flat_var,  # type: ignore[no-untyped-def]
                time, mask, data, variance):
     """Data and variance of one band; NaN where a pixel cannot be calibrated, with its mask bit."""
@@ -215,7 +215,7 @@ def _calibrate(raw, gain, noise, bias, dark, flat, bias_var, dark_var, flat_var,
                 variance[y, x] = zero
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _weigh(gain, noise, dark, flat, bias_var, dark_var, flat_var, time, sky,  # type: ignore[no-untyped-def]
            mask, data, variance, weight):
     """Weight of one band, from the sky's noise; pixels without a value get the sky's."""

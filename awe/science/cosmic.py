@@ -39,7 +39,8 @@ class CosmicRays:
     mask : (ny, nx) uint16
         The COSMIC bit.
     cleaned : (ny, nx) float32
-        The frame with the hit pixels replaced by the median of the good pixels among the 5 x 5 around them.
+        The frame with the hit pixels replaced by the median of the good pixels around them (3 x 3; larger where fewer
+        than three are good). A wider window would dig a hole into a star that is hit, and its rim would be found next.
     count : int
         Number of events (groups of touching pixels).
     rounds : int
@@ -137,8 +138,8 @@ def _prepare(data: NDArray[Any], mask: NDArray[Any] | None, gain: float | NDArra
         state[(mask & np.uint16(NO_WEIGHT) == np.uint16(Bit.SATURATED)) & np.isfinite(electrons)] = 2
     good = electrons[state == 0]
     electrons[~np.isfinite(electrons)] = np.median(good[::max(1, good.size // 100_000)]) if good.size else 0.0
-    clean = np.pad(electrons.astype(np.float32), _PAD, mode="symmetric")
-    padded = np.pad(state, _PAD, mode="symmetric")
+    clean = np.pad(electrons.astype(np.float32), _PAD, mode="reflect")
+    padded = np.pad(state, _PAD, mode="reflect")
     inner = np.zeros(clean.shape, np.bool_)
     inner[_PAD:-_PAD, _PAD:-_PAD] = state == 1
     _replace(clean, padded, np.zeros(clean.shape, np.bool_), np.argwhere(inner))
@@ -154,7 +155,7 @@ def _noise_plane(shape: tuple[int, ...], read_noise: float | NDArray[Any], gain:
     else:
         sigma = np.asarray(noise, np.float32) * np.asarray(gain, np.float32)
     variance = np.maximum(np.nan_to_num(sigma.astype(np.float32) ** 2, nan=1e30, posinf=1e30), np.float32(1e-6))
-    return np.pad(variance, _PAD, mode="symmetric")
+    return np.pad(variance, _PAD, mode="reflect")
 
 
 def _star_limits(fwhm: float) -> NDArray[np.float32]:
@@ -166,7 +167,7 @@ def _star_limits(fwhm: float) -> NDArray[np.float32]:
 
 def _mirror(clean: NDArray[np.float32]) -> None:
     """Copy the mirrored edges of the inner image into the padding."""
-    clean[:] = np.pad(clean[_PAD:-_PAD, _PAD:-_PAD], _PAD, mode="symmetric")
+    clean[:] = np.pad(clean[_PAD:-_PAD, _PAD:-_PAD], _PAD, mode="reflect")
 
 
 def _near(places: NDArray[np.int64], rows: int, columns: int, shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -193,42 +194,42 @@ def _result(data: NDArray[Any], clean: NDArray[np.float32], found: NDArray[np.bo
     return CosmicRays(np.where(hit, np.uint16(Bit.COSMIC), np.uint16(0)).astype(np.uint16), cleaned, count, rounds)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _replace(clean, state, found, places):  # type: ignore[no-untyped-def]
-    """Replace the pixels at `places` by the median of the good pixels of the 5 x 5 around (7 x 7, 9 x 9 if none)."""
+    """Replace the pixels at `places` by the median of the good pixels of the 3 x 3 around, or more where few are."""
     kept = np.empty(81, np.float32)
     new = np.empty(places.shape[0], np.float32)
     for n in range(places.shape[0]):
         y, x = places[n, 0], places[n, 1]
-        m = 0
-        for reach in range(2, 5):
+        for reach in range(1, 5):
+            m = 0
             for j in range(max(0, y - reach), min(clean.shape[0], y + reach + 1)):
                 for i in range(max(0, x - reach), min(clean.shape[1], x + reach + 1)):
                     if state[j, i] != 1 and not found[j, i]:
                         kept[m] = clean[j, i]
                         m += 1
-            if m > 0:
+            if m > 2:
                 break
         new[n] = np.median(kept[:m]) if m > 0 else clean[y, x]
     for n in range(places.shape[0]):
         clean[places[n, 0], places[n, 1]] = new[n]
 
 
-@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, inline="always", error_model="numpy")  # type: ignore[untyped-decorator]
 def _middle(a, b, c):  # type: ignore[no-untyped-def]
     low, high = (a, b) if a < b else (b, a)
     c = c if c > low else low
     return c if c < high else high
 
 
-@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, inline="always", error_model="numpy")  # type: ignore[untyped-decorator]
 def _middle_of_five(a, b, c, d, e):  # type: ignore[no-untyped-def]
     p, q = (a, b) if a < b else (b, a)
     r, s = (c, d) if c < d else (d, c)
     return _middle(e, p if p > r else r, q if q < s else s)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _median5(image, rows, result):  # type: ignore[no-untyped-def]
     """Separable 5 x 5 median: result is 4 smaller than image on both axes."""
     ny, nx = image.shape
@@ -241,7 +242,7 @@ def _median5(image, rows, result):  # type: ignore[no-untyped-def]
             result[y, x] = _middle_of_five(rows[y, x], rows[y + 1, x], rows[y + 2, x], rows[y + 3, x], rows[y + 4, x])
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _fine_structure(clean, y, x, work):  # type: ignore[no-untyped-def]
     """Median of 3 x 3 minus the median of 7 x 7 of it, at one pixel; and that latter median."""
     for j in range(7):
@@ -259,7 +260,7 @@ def _fine_structure(clean, y, x, work):  # type: ignore[no-untyped-def]
     return centre - level, level
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _like_a_star(clean, y, x, level, sigma, limits):  # type: ignore[no-untyped-def]
     """True where the pixel falls off on all four axes no faster than the narrowest star, within one sigma."""
     centre = clean[y, x] - level
@@ -271,7 +272,7 @@ def _like_a_star(clean, y, x, level, sigma, limits):  # type: ignore[no-untyped-
     return axes >= limits[0] * centre and min(diagonal, other) - level + sigma >= limits[1] * centre
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _detect(clean, state, rest, found, fresh, dirty, row, ny, nx, photons,  # type: ignore[no-untyped-def]
             threshold, low_threshold, object_limit, limits):
     """Mark new cosmic-ray pixels of one row of tiles in `fresh`."""
@@ -317,7 +318,7 @@ def _detect(clean, state, rest, found, fresh, dirty, row, ny, nx, photons,  # ty
             _grow(seeds, smooth, state, fresh, found, y0, x0, h - 4, w - 4, limit, low_threshold)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _laplacian(image, rest, median, photons, signal):  # type: ignore[no-untyped-def]
     """Positive Laplacian on a grid of half pixels, rebinned, over twice the noise; image is 1 wider all around."""
     for y in range(signal.shape[0]):
@@ -332,7 +333,7 @@ def _laplacian(image, rest, median, photons, signal):  # type: ignore[no-untyped
             signal[y, x] = np.float32(0.125) * total / np.sqrt(variance)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _beside_star(state, clean, v, u):  # type: ignore[no-untyped-def]
     """True within two pixels of a saturated pixel whose surroundings are bright too."""
     for j in range(-2, 3):
@@ -347,7 +348,7 @@ def _beside_star(state, clean, v, u):  # type: ignore[no-untyped-def]
     return False
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _grow(seeds, significance, state, fresh, found, y0, x0, h, w, threshold, low_threshold):  # type: ignore[no-untyped-def]
     """Add neighbours above the threshold, then theirs above the low one; write the inner part to `fresh`."""
     for level in range(2):

@@ -1,6 +1,7 @@
 """Flat fields: dome and twilight flats, and the master flat that joins them (calibration plan 542, 543, 546).
 
-A flat leaves `dome_flat` and `twilight_flat` in ADU at the mean level of its frames. It is made dimensionless
+A flat leaves `dome_flat` and `twilight_flat` in electrons at the mean level of its frames: since gain comes
+before flat in the order of steps, the step between amplifiers must not be in the flat. It is made dimensionless
 by `normalise`, with one level for the whole mosaic, so that all chips share a zero point.
 """
 from __future__ import annotations
@@ -30,7 +31,8 @@ class Flat:
     Attributes
     ----------
     data : float32
-        Response: ADU at `level` before `normalise`, dimensionless after it; 1 x level where NO_DATA.
+        Response: electrons at `level` before `normalise` (ADU where the gain is unknown), dimensionless after
+        it; `level` where NO_DATA.
     variance : float32
         Variance of `data`, same unit squared.
     mask : uint16
@@ -62,7 +64,8 @@ def dome_flat(frames: Sequence[NDArray[Any]], gain: float | NDArray[Any] | None 
     frames : sequence of (ny, nx) arrays
         Bias- (and dark-) subtracted, ADU.
     gain : float or (ny, nx) array, optional
-        e-/ADU. Without it the gain is measured from the first two frames; of one frame it is taken as 1.
+        e-/ADU; a plane where amplifiers differ. Without it one gain for all is measured from the first two
+        frames to predict their noise, and the result stays in ADU.
     read_noise : float or (ny, nx) array
         ADU.
     clip : float
@@ -81,7 +84,7 @@ def dome_flat(frames: Sequence[NDArray[Any]], gain: float | NDArray[Any] | None 
     """
     levels = _levels(frames, masks)
     found = _average(frames, levels, gain, read_noise, clip, masks)
-    return _flat(found, levels, calibration_variance, int(found.n_rejected.sum()))
+    return _flat(found, levels, gain, calibration_variance, int(found.n_rejected.sum()))
 
 
 def twilight_flat(frames: Sequence[NDArray[Any]], gain: float | NDArray[Any] | None = None,
@@ -112,7 +115,7 @@ def twilight_flat(frames: Sequence[NDArray[Any]], gain: float | NDArray[Any] | N
     else:
         hits = 0
     found = _average(frames, levels, gain, read_noise, clip, hidden)
-    return _flat(found, levels, calibration_variance, hits + int(found.n_rejected.sum()))
+    return _flat(found, levels, gain, calibration_variance, hits + int(found.n_rejected.sum()))
 
 
 def master_flat(dome: Flat | None = None, twilight: Flat | None = None, combine_type: str = "both",
@@ -233,13 +236,16 @@ def _stars(frame: NDArray[Any], first: NDArray[np.float32], mask: NDArray[Any] |
     return object_mask((ratio - np.nanmedian(ratio)) * np.sqrt(np.maximum(first, 0)), mask, threshold)
 
 
-def _flat(found: Combined, levels: tuple[float, ...], common: float | NDArray[Any], outliers: int) -> Flat:
-    """Wrap a combined stack: bad pixels get the level, and a bit."""
+def _flat(found: Combined, levels: tuple[float, ...], gain: float | NDArray[Any] | None,
+          common: float | NDArray[Any], outliers: int) -> Flat:
+    """Wrap a combined stack, in electrons: bad pixels get the level, and a bit."""
+    factor = np.asarray(1.0 if gain is None else gain, np.float32)
+    data = found.data * factor
     mask = np.where(found.n_used == 0, np.uint16(Bit.NO_DATA), np.uint16(0)).astype(np.uint16)
     with np.errstate(invalid="ignore"):
-        mask[~(found.data > 0) & (found.n_used > 0)] |= np.uint16(Bit.BAD)
-    level = imstat(found.data, mask).median
+        mask[~(data > 0) & (found.n_used > 0)] |= np.uint16(Bit.BAD)
+    level = imstat(data, mask).median
     empty = found.n_used == 0
-    variance = (np.nan_to_num(found.variance) + common).astype(np.float32)
-    return Flat(np.where(empty, np.float32(level), found.data), np.where(empty, np.float32(0), variance), mask, level,
+    variance = ((np.nan_to_num(found.variance) + common) * factor**2).astype(np.float32)
+    return Flat(np.where(empty, np.float32(level), data), np.where(empty, np.float32(0), variance), mask, level,
                 levels, outliers)

@@ -126,3 +126,10 @@ def test_other_refusals() -> None:
         master_flat(flat, flat, "sky")
     with pytest.raises(PermanentError, match="no light"):
         normalise(flat, 0.0)
+
+
+def test_the_step_between_amplifiers_is_not_in_the_flat() -> None:
+    gain = np.where(np.arange(SHAPE[1]) < 160, 1.5, 2.5)[None, :] * np.ones((SHAPE[0], 1))
+    frames = [frame * GAIN / gain for frame in exposures((20000.0,) * 4)]
+    found = normal(dome_flat(frames, gain=gain, read_noise=3.0))
+    assert (found.data / truth()).std() < 2 * (1 / (4 * 20000 * GAIN)) ** 0.5
