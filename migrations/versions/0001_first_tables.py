@@ -191,6 +191,79 @@ def upgrade() -> None:
     sa.Column('sel', sa.LargeBinary(length=16), nullable=False),
     sa.PrimaryKeyConstraint('seq', name=op.f('pk_touched'))
     )
+    op.create_table('chip',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('nx', sa.BigInteger(), nullable=True),
+    sa.Column('ny', sa.BigInteger(), nullable=True),
+    sa.Column('gain', sa.Double(), nullable=True),
+    sa.Column('read_noise', sa.Double(), nullable=True),
+    sa.Column('layout', sa.String(), nullable=True),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_chip_instrument_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_chip_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_chip'))
+    )
+    with op.batch_alter_table('chip', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_chip_instrument_oid'), ['instrument_oid'], unique=False)
+
+    op.create_table('cold_pixel_map',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('chip_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('filter_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('readout_mode', sa.String(), nullable=False),
+    sa.Column('flat_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('threshold_low', sa.Double(), nullable=True),
+    sa.Column('threshold_high', sa.Double(), nullable=True),
+    sa.Column('significance', sa.Double(), nullable=True),
+    sa.Column('count', sa.BigInteger(), nullable=True),
+    sa.Column('fraction', sa.Double(), nullable=True),
+    sa.ForeignKeyConstraint(['chip_oid'], ['object.oid'], name=op.f('fk_cold_pixel_map_chip_oid')),
+    sa.ForeignKeyConstraint(['filter_oid'], ['object.oid'], name=op.f('fk_cold_pixel_map_filter_oid')),
+    sa.ForeignKeyConstraint(['flat_oid'], ['object.oid'], name=op.f('fk_cold_pixel_map_flat_oid')),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_cold_pixel_map_instrument_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_cold_pixel_map_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_cold_pixel_map'))
+    )
+    with op.batch_alter_table('cold_pixel_map', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_cold_pixel_map_chip_oid'), ['chip_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_cold_pixel_map_filter_oid'), ['filter_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_cold_pixel_map_flat_oid'), ['flat_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_cold_pixel_map_instrument_oid'), ['instrument_oid'], unique=False)
+
+    op.create_table('dome_flat',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('chip_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('filter_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('readout_mode', sa.String(), nullable=False),
+    sa.Column('sigma_clip', sa.Double(), nullable=True),
+    sa.Column('level', sa.Double(), nullable=True),
+    sa.Column('n_outliers', sa.BigInteger(), nullable=True),
+    sa.Column('bias_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('gain_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('dark_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('hot_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.ForeignKeyConstraint(['bias_oid'], ['object.oid'], name=op.f('fk_dome_flat_bias_oid')),
+    sa.ForeignKeyConstraint(['chip_oid'], ['object.oid'], name=op.f('fk_dome_flat_chip_oid')),
+    sa.ForeignKeyConstraint(['dark_oid'], ['object.oid'], name=op.f('fk_dome_flat_dark_oid')),
+    sa.ForeignKeyConstraint(['filter_oid'], ['object.oid'], name=op.f('fk_dome_flat_filter_oid')),
+    sa.ForeignKeyConstraint(['gain_oid'], ['object.oid'], name=op.f('fk_dome_flat_gain_oid')),
+    sa.ForeignKeyConstraint(['hot_oid'], ['object.oid'], name=op.f('fk_dome_flat_hot_oid')),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_dome_flat_instrument_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_dome_flat_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_dome_flat'))
+    )
+    with op.batch_alter_table('dome_flat', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_dome_flat_bias_oid'), ['bias_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_dome_flat_chip_oid'), ['chip_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_dome_flat_dark_oid'), ['dark_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_dome_flat_filter_oid'), ['filter_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_dome_flat_gain_oid'), ['gain_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_dome_flat_hot_oid'), ['hot_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_dome_flat_instrument_oid'), ['instrument_oid'], unique=False)
+
     op.create_table('edge',
     sa.Column('target', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('slot', sa.Integer(), autoincrement=False, nullable=False),
@@ -207,6 +280,191 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('edge', schema=None) as batch_op:
         batch_op.create_index('ix_edge_input', ['input'], unique=False)
+
+    op.create_table('filter',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('band', sa.String(), nullable=True),
+    sa.Column('system', sa.String(), nullable=True),
+    sa.Column('serial', sa.String(), nullable=True),
+    sa.Column('central_wavelength', sa.Double(), nullable=True),
+    sa.Column('has_fringes', sa.Boolean(), nullable=True),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_filter_instrument_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_filter_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_filter'))
+    )
+    with op.batch_alter_table('filter', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_filter_instrument_oid'), ['instrument_oid'], unique=False)
+
+    op.create_table('flat_level',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('filter_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('readout_mode', sa.String(), nullable=False),
+    sa.Column('dome_level', sa.Double(), nullable=True),
+    sa.Column('twilight_level', sa.Double(), nullable=True),
+    sa.ForeignKeyConstraint(['filter_oid'], ['object.oid'], name=op.f('fk_flat_level_filter_oid')),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_flat_level_instrument_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_flat_level_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_flat_level'))
+    )
+    with op.batch_alter_table('flat_level', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_flat_level_filter_oid'), ['filter_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_flat_level_instrument_oid'), ['instrument_oid'], unique=False)
+
+    op.create_table('gain_linearity',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('chip_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('readout_mode', sa.String(), nullable=False),
+    sa.Column('bias_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('read_noise_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('pair_tolerance', sa.Double(), nullable=True),
+    sa.Column('rejection_threshold', sa.Double(), nullable=True),
+    sa.Column('gain', sa.Double(), nullable=True),
+    sa.Column('gain_error', sa.Double(), nullable=True),
+    sa.Column('gains', sa.String(), nullable=True),
+    sa.Column('n_pairs', sa.BigInteger(), nullable=True),
+    sa.Column('nonlinearity', sa.Double(), nullable=True),
+    sa.ForeignKeyConstraint(['bias_oid'], ['object.oid'], name=op.f('fk_gain_linearity_bias_oid')),
+    sa.ForeignKeyConstraint(['chip_oid'], ['object.oid'], name=op.f('fk_gain_linearity_chip_oid')),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_gain_linearity_instrument_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_gain_linearity_oid')),
+    sa.ForeignKeyConstraint(['read_noise_oid'], ['object.oid'], name=op.f('fk_gain_linearity_read_noise_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_gain_linearity'))
+    )
+    with op.batch_alter_table('gain_linearity', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_gain_linearity_bias_oid'), ['bias_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_gain_linearity_chip_oid'), ['chip_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_gain_linearity_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_gain_linearity_read_noise_oid'), ['read_noise_oid'], unique=False)
+
+    op.create_table('hot_pixel_map',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('chip_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('readout_mode', sa.String(), nullable=False),
+    sa.Column('bias_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('dark_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('rejection_threshold', sa.Double(), nullable=True),
+    sa.Column('maximum_iterations', sa.BigInteger(), nullable=True),
+    sa.Column('count', sa.BigInteger(), nullable=True),
+    sa.Column('fraction', sa.Double(), nullable=True),
+    sa.ForeignKeyConstraint(['bias_oid'], ['object.oid'], name=op.f('fk_hot_pixel_map_bias_oid')),
+    sa.ForeignKeyConstraint(['chip_oid'], ['object.oid'], name=op.f('fk_hot_pixel_map_chip_oid')),
+    sa.ForeignKeyConstraint(['dark_oid'], ['object.oid'], name=op.f('fk_hot_pixel_map_dark_oid')),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_hot_pixel_map_instrument_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_hot_pixel_map_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_hot_pixel_map'))
+    )
+    with op.batch_alter_table('hot_pixel_map', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_hot_pixel_map_bias_oid'), ['bias_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_hot_pixel_map_chip_oid'), ['chip_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_hot_pixel_map_dark_oid'), ['dark_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_hot_pixel_map_instrument_oid'), ['instrument_oid'], unique=False)
+
+    op.create_table('imstat',
+    sa.Column('owner_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('slot', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('min', sa.Double(), nullable=True),
+    sa.Column('max', sa.Double(), nullable=True),
+    sa.Column('mean', sa.Double(), nullable=True),
+    sa.Column('median', sa.Double(), nullable=True),
+    sa.Column('stdev', sa.Double(), nullable=True),
+    sa.Column('sigma', sa.Double(), nullable=True),
+    sa.Column('npix', sa.BigInteger(), nullable=True),
+    sa.Column('flatness', sa.Double(), nullable=True),
+    sa.ForeignKeyConstraint(['owner_oid'], ['object.oid'], name=op.f('fk_imstat_owner_oid')),
+    sa.PrimaryKeyConstraint('owner_oid', 'slot', name=op.f('pk_imstat')),
+    sqlite_with_rowid=False
+    )
+    op.create_table('instrument',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('telescope', sa.String(), nullable=True),
+    sa.Column('version', sa.BigInteger(), nullable=True),
+    sa.Column('utc_offset', sa.Double(), nullable=True),
+    sa.Column('pixel_scale', sa.Double(), nullable=True),
+    sa.Column('sky_method', sa.String(), nullable=True),
+    sa.Column('text', sa.String(), nullable=True),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_instrument_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_instrument'))
+    )
+    op.create_table('master_bias',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('chip_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('readout_mode', sa.String(), nullable=False),
+    sa.Column('read_noise_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('sigma_clip', sa.Double(), nullable=True),
+    sa.Column('overscan', sa.String(), nullable=True),
+    sa.Column('overscan_used', sa.String(), nullable=True),
+    sa.Column('n_noisy', sa.BigInteger(), nullable=True),
+    sa.ForeignKeyConstraint(['chip_oid'], ['object.oid'], name=op.f('fk_master_bias_chip_oid')),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_master_bias_instrument_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_master_bias_oid')),
+    sa.ForeignKeyConstraint(['read_noise_oid'], ['object.oid'], name=op.f('fk_master_bias_read_noise_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_master_bias'))
+    )
+    with op.batch_alter_table('master_bias', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_master_bias_chip_oid'), ['chip_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_master_bias_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_master_bias_read_noise_oid'), ['read_noise_oid'], unique=False)
+
+    op.create_table('master_dark',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('chip_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('readout_mode', sa.String(), nullable=False),
+    sa.Column('bias_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('gain_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('sigma_clip', sa.Double(), nullable=True),
+    sa.Column('exptime', sa.Double(), nullable=True),
+    sa.Column('shortest', sa.Double(), nullable=True),
+    sa.Column('longest', sa.Double(), nullable=True),
+    sa.Column('dark_current', sa.Double(), nullable=True),
+    sa.ForeignKeyConstraint(['bias_oid'], ['object.oid'], name=op.f('fk_master_dark_bias_oid')),
+    sa.ForeignKeyConstraint(['chip_oid'], ['object.oid'], name=op.f('fk_master_dark_chip_oid')),
+    sa.ForeignKeyConstraint(['gain_oid'], ['object.oid'], name=op.f('fk_master_dark_gain_oid')),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_master_dark_instrument_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_master_dark_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_master_dark'))
+    )
+    with op.batch_alter_table('master_dark', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_master_dark_bias_oid'), ['bias_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_master_dark_chip_oid'), ['chip_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_master_dark_gain_oid'), ['gain_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_master_dark_instrument_oid'), ['instrument_oid'], unique=False)
+
+    op.create_table('master_flat',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('chip_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('filter_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('readout_mode', sa.String(), nullable=False),
+    sa.Column('twilight_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('dome_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('mosaic_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('combine_type', sa.String(), nullable=True),
+    sa.Column('smoothing', sa.Double(), nullable=True),
+    sa.Column('combined', sa.String(), nullable=True),
+    sa.ForeignKeyConstraint(['chip_oid'], ['object.oid'], name=op.f('fk_master_flat_chip_oid')),
+    sa.ForeignKeyConstraint(['dome_oid'], ['object.oid'], name=op.f('fk_master_flat_dome_oid')),
+    sa.ForeignKeyConstraint(['filter_oid'], ['object.oid'], name=op.f('fk_master_flat_filter_oid')),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_master_flat_instrument_oid')),
+    sa.ForeignKeyConstraint(['mosaic_oid'], ['object.oid'], name=op.f('fk_master_flat_mosaic_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_master_flat_oid')),
+    sa.ForeignKeyConstraint(['twilight_oid'], ['object.oid'], name=op.f('fk_master_flat_twilight_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_master_flat'))
+    )
+    with op.batch_alter_table('master_flat', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_master_flat_chip_oid'), ['chip_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_master_flat_dome_oid'), ['dome_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_master_flat_filter_oid'), ['filter_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_master_flat_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_master_flat_mosaic_oid'), ['mosaic_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_master_flat_twilight_oid'), ['twilight_oid'], unique=False)
 
     op.create_table('object_file',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -229,6 +487,288 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['user_id'], ['awe_user.id'], name=op.f('fk_project_member_user_id')),
     sa.PrimaryKeyConstraint('project_id', 'user_id', name=op.f('pk_project_member'))
     )
+    op.create_table('raw_bias_frame',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('chip_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('exposure', sa.String(), nullable=False),
+    sa.Column('readout_mode', sa.String(), nullable=True),
+    sa.Column('date_obs', sa.BigInteger(), nullable=True),
+    sa.Column('exptime', sa.Double(), nullable=True),
+    sa.Column('observer', sa.String(), nullable=True),
+    sa.Column('amplifiers', sa.String(), nullable=True),
+    sa.Column('original_name', sa.String(), nullable=True),
+    sa.Column('why', sa.String(), nullable=True),
+    sa.Column('warnings', sa.String(), nullable=True),
+    sa.ForeignKeyConstraint(['chip_oid'], ['object.oid'], name=op.f('fk_raw_bias_frame_chip_oid')),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_raw_bias_frame_instrument_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_raw_bias_frame_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_raw_bias_frame'))
+    )
+    with op.batch_alter_table('raw_bias_frame', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_raw_bias_frame_chip_oid'), ['chip_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_raw_bias_frame_instrument_oid'), ['instrument_oid'], unique=False)
+
+    op.create_table('raw_dark_frame',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('chip_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('exposure', sa.String(), nullable=False),
+    sa.Column('readout_mode', sa.String(), nullable=True),
+    sa.Column('date_obs', sa.BigInteger(), nullable=True),
+    sa.Column('exptime', sa.Double(), nullable=True),
+    sa.Column('observer', sa.String(), nullable=True),
+    sa.Column('amplifiers', sa.String(), nullable=True),
+    sa.Column('original_name', sa.String(), nullable=True),
+    sa.Column('why', sa.String(), nullable=True),
+    sa.Column('warnings', sa.String(), nullable=True),
+    sa.ForeignKeyConstraint(['chip_oid'], ['object.oid'], name=op.f('fk_raw_dark_frame_chip_oid')),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_raw_dark_frame_instrument_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_raw_dark_frame_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_raw_dark_frame'))
+    )
+    with op.batch_alter_table('raw_dark_frame', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_raw_dark_frame_chip_oid'), ['chip_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_raw_dark_frame_instrument_oid'), ['instrument_oid'], unique=False)
+
+    op.create_table('raw_dome_flat_frame',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('chip_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('exposure', sa.String(), nullable=False),
+    sa.Column('readout_mode', sa.String(), nullable=True),
+    sa.Column('date_obs', sa.BigInteger(), nullable=True),
+    sa.Column('exptime', sa.Double(), nullable=True),
+    sa.Column('observer', sa.String(), nullable=True),
+    sa.Column('amplifiers', sa.String(), nullable=True),
+    sa.Column('original_name', sa.String(), nullable=True),
+    sa.Column('why', sa.String(), nullable=True),
+    sa.Column('warnings', sa.String(), nullable=True),
+    sa.Column('filter_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.ForeignKeyConstraint(['chip_oid'], ['object.oid'], name=op.f('fk_raw_dome_flat_frame_chip_oid')),
+    sa.ForeignKeyConstraint(['filter_oid'], ['object.oid'], name=op.f('fk_raw_dome_flat_frame_filter_oid')),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_raw_dome_flat_frame_instrument_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_raw_dome_flat_frame_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_raw_dome_flat_frame'))
+    )
+    with op.batch_alter_table('raw_dome_flat_frame', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_raw_dome_flat_frame_chip_oid'), ['chip_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_raw_dome_flat_frame_filter_oid'), ['filter_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_raw_dome_flat_frame_instrument_oid'), ['instrument_oid'], unique=False)
+
+    op.create_table('raw_science_frame',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('chip_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('exposure', sa.String(), nullable=False),
+    sa.Column('readout_mode', sa.String(), nullable=True),
+    sa.Column('date_obs', sa.BigInteger(), nullable=True),
+    sa.Column('exptime', sa.Double(), nullable=True),
+    sa.Column('observer', sa.String(), nullable=True),
+    sa.Column('amplifiers', sa.String(), nullable=True),
+    sa.Column('original_name', sa.String(), nullable=True),
+    sa.Column('why', sa.String(), nullable=True),
+    sa.Column('warnings', sa.String(), nullable=True),
+    sa.Column('filter_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('object', sa.String(), nullable=True),
+    sa.Column('ra', sa.Double(), nullable=True),
+    sa.Column('dec', sa.Double(), nullable=True),
+    sa.Column('airmass', sa.Double(), nullable=True),
+    sa.Column('wcs', sa.String(), nullable=True),
+    sa.Column('origin', sa.String(), nullable=True),
+    sa.ForeignKeyConstraint(['chip_oid'], ['object.oid'], name=op.f('fk_raw_science_frame_chip_oid')),
+    sa.ForeignKeyConstraint(['filter_oid'], ['object.oid'], name=op.f('fk_raw_science_frame_filter_oid')),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_raw_science_frame_instrument_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_raw_science_frame_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_raw_science_frame'))
+    )
+    with op.batch_alter_table('raw_science_frame', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_raw_science_frame_chip_oid'), ['chip_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_raw_science_frame_filter_oid'), ['filter_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_raw_science_frame_instrument_oid'), ['instrument_oid'], unique=False)
+
+    op.create_table('raw_twilight_flat_frame',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('chip_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('exposure', sa.String(), nullable=False),
+    sa.Column('readout_mode', sa.String(), nullable=True),
+    sa.Column('date_obs', sa.BigInteger(), nullable=True),
+    sa.Column('exptime', sa.Double(), nullable=True),
+    sa.Column('observer', sa.String(), nullable=True),
+    sa.Column('amplifiers', sa.String(), nullable=True),
+    sa.Column('original_name', sa.String(), nullable=True),
+    sa.Column('why', sa.String(), nullable=True),
+    sa.Column('warnings', sa.String(), nullable=True),
+    sa.Column('filter_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.ForeignKeyConstraint(['chip_oid'], ['object.oid'], name=op.f('fk_raw_twilight_flat_frame_chip_oid')),
+    sa.ForeignKeyConstraint(['filter_oid'], ['object.oid'], name=op.f('fk_raw_twilight_flat_frame_filter_oid')),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_raw_twilight_flat_frame_instrument_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_raw_twilight_flat_frame_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_raw_twilight_flat_frame'))
+    )
+    with op.batch_alter_table('raw_twilight_flat_frame', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_raw_twilight_flat_frame_chip_oid'), ['chip_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_raw_twilight_flat_frame_filter_oid'), ['filter_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_raw_twilight_flat_frame_instrument_oid'), ['instrument_oid'], unique=False)
+
+    op.create_table('read_noise',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('chip_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('readout_mode', sa.String(), nullable=False),
+    sa.Column('overscan', sa.String(), nullable=True),
+    sa.Column('rejection_threshold', sa.Double(), nullable=True),
+    sa.Column('maximum_iterations', sa.BigInteger(), nullable=True),
+    sa.Column('read_noise', sa.Double(), nullable=True),
+    sa.Column('read_noises', sa.String(), nullable=True),
+    sa.Column('mean_diff', sa.Double(), nullable=True),
+    sa.Column('median_diff', sa.Double(), nullable=True),
+    sa.ForeignKeyConstraint(['chip_oid'], ['object.oid'], name=op.f('fk_read_noise_chip_oid')),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_read_noise_instrument_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_read_noise_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_read_noise'))
+    )
+    with op.batch_alter_table('read_noise', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_read_noise_chip_oid'), ['chip_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_read_noise_instrument_oid'), ['instrument_oid'], unique=False)
+
+    op.create_table('reduced_science_frame',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('chip_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('maximum_dark_factor', sa.Double(), nullable=True),
+    sa.Column('filter_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('exposure', sa.String(), nullable=False),
+    sa.Column('raw_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('bias_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('gain_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('dark_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('flat_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('hot_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('cold_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('sky_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('cosmic_rays', sa.Boolean(), nullable=True),
+    sa.Column('cosmic_threshold', sa.Double(), nullable=True),
+    sa.Column('cosmic_object_limit', sa.Double(), nullable=True),
+    sa.Column('cosmic_neighbour_fraction', sa.Double(), nullable=True),
+    sa.Column('star_fwhm', sa.Double(), nullable=True),
+    sa.Column('object', sa.String(), nullable=True),
+    sa.Column('exptime', sa.Double(), nullable=True),
+    sa.Column('airmass', sa.Double(), nullable=True),
+    sa.Column('sky_level', sa.Double(), nullable=True),
+    sa.Column('effective_gain', sa.Double(), nullable=True),
+    sa.Column('read_noise', sa.Double(), nullable=True),
+    sa.Column('saturation', sa.Double(), nullable=True),
+    sa.Column('n_cosmic', sa.BigInteger(), nullable=True),
+    sa.Column('n_saturated', sa.BigInteger(), nullable=True),
+    sa.Column('bad_fraction', sa.Double(), nullable=True),
+    sa.Column('wcs', sa.String(), nullable=True),
+    sa.Column('zero_point', sa.Double(), nullable=True),
+    sa.Column('origin', sa.String(), nullable=True),
+    sa.ForeignKeyConstraint(['bias_oid'], ['object.oid'], name=op.f('fk_reduced_science_frame_bias_oid')),
+    sa.ForeignKeyConstraint(['chip_oid'], ['object.oid'], name=op.f('fk_reduced_science_frame_chip_oid')),
+    sa.ForeignKeyConstraint(['cold_oid'], ['object.oid'], name=op.f('fk_reduced_science_frame_cold_oid')),
+    sa.ForeignKeyConstraint(['dark_oid'], ['object.oid'], name=op.f('fk_reduced_science_frame_dark_oid')),
+    sa.ForeignKeyConstraint(['filter_oid'], ['object.oid'], name=op.f('fk_reduced_science_frame_filter_oid')),
+    sa.ForeignKeyConstraint(['flat_oid'], ['object.oid'], name=op.f('fk_reduced_science_frame_flat_oid')),
+    sa.ForeignKeyConstraint(['gain_oid'], ['object.oid'], name=op.f('fk_reduced_science_frame_gain_oid')),
+    sa.ForeignKeyConstraint(['hot_oid'], ['object.oid'], name=op.f('fk_reduced_science_frame_hot_oid')),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_reduced_science_frame_instrument_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_reduced_science_frame_oid')),
+    sa.ForeignKeyConstraint(['raw_oid'], ['object.oid'], name=op.f('fk_reduced_science_frame_raw_oid')),
+    sa.ForeignKeyConstraint(['sky_oid'], ['object.oid'], name=op.f('fk_reduced_science_frame_sky_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_reduced_science_frame'))
+    )
+    with op.batch_alter_table('reduced_science_frame', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_reduced_science_frame_bias_oid'), ['bias_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_reduced_science_frame_chip_oid'), ['chip_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_reduced_science_frame_cold_oid'), ['cold_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_reduced_science_frame_dark_oid'), ['dark_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_reduced_science_frame_filter_oid'), ['filter_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_reduced_science_frame_flat_oid'), ['flat_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_reduced_science_frame_gain_oid'), ['gain_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_reduced_science_frame_hot_oid'), ['hot_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_reduced_science_frame_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_reduced_science_frame_raw_oid'), ['raw_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_reduced_science_frame_sky_oid'), ['sky_oid'], unique=False)
+
+    op.create_table('sky_frame',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('chip_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('maximum_dark_factor', sa.Double(), nullable=True),
+    sa.Column('filter_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('exposure', sa.String(), nullable=False),
+    sa.Column('method', sa.String(), nullable=False),
+    sa.Column('raw_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('bias_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('gain_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('dark_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('flat_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('hot_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('cold_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('object_threshold', sa.Double(), nullable=True),
+    sa.Column('sigma_clip', sa.Double(), nullable=True),
+    sa.Column('n_frames', sa.BigInteger(), nullable=True),
+    sa.Column('level', sa.Double(), nullable=True),
+    sa.ForeignKeyConstraint(['bias_oid'], ['object.oid'], name=op.f('fk_sky_frame_bias_oid')),
+    sa.ForeignKeyConstraint(['chip_oid'], ['object.oid'], name=op.f('fk_sky_frame_chip_oid')),
+    sa.ForeignKeyConstraint(['cold_oid'], ['object.oid'], name=op.f('fk_sky_frame_cold_oid')),
+    sa.ForeignKeyConstraint(['dark_oid'], ['object.oid'], name=op.f('fk_sky_frame_dark_oid')),
+    sa.ForeignKeyConstraint(['filter_oid'], ['object.oid'], name=op.f('fk_sky_frame_filter_oid')),
+    sa.ForeignKeyConstraint(['flat_oid'], ['object.oid'], name=op.f('fk_sky_frame_flat_oid')),
+    sa.ForeignKeyConstraint(['gain_oid'], ['object.oid'], name=op.f('fk_sky_frame_gain_oid')),
+    sa.ForeignKeyConstraint(['hot_oid'], ['object.oid'], name=op.f('fk_sky_frame_hot_oid')),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_sky_frame_instrument_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_sky_frame_oid')),
+    sa.ForeignKeyConstraint(['raw_oid'], ['object.oid'], name=op.f('fk_sky_frame_raw_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_sky_frame'))
+    )
+    with op.batch_alter_table('sky_frame', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_sky_frame_bias_oid'), ['bias_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_sky_frame_chip_oid'), ['chip_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_sky_frame_cold_oid'), ['cold_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_sky_frame_dark_oid'), ['dark_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_sky_frame_filter_oid'), ['filter_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_sky_frame_flat_oid'), ['flat_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_sky_frame_gain_oid'), ['gain_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_sky_frame_hot_oid'), ['hot_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_sky_frame_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_sky_frame_raw_oid'), ['raw_oid'], unique=False)
+
+    op.create_table('twilight_flat',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('chip_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('filter_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('readout_mode', sa.String(), nullable=False),
+    sa.Column('sigma_clip', sa.Double(), nullable=True),
+    sa.Column('level', sa.Double(), nullable=True),
+    sa.Column('n_outliers', sa.BigInteger(), nullable=True),
+    sa.Column('bias_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('gain_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('dark_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('hot_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.ForeignKeyConstraint(['bias_oid'], ['object.oid'], name=op.f('fk_twilight_flat_bias_oid')),
+    sa.ForeignKeyConstraint(['chip_oid'], ['object.oid'], name=op.f('fk_twilight_flat_chip_oid')),
+    sa.ForeignKeyConstraint(['dark_oid'], ['object.oid'], name=op.f('fk_twilight_flat_dark_oid')),
+    sa.ForeignKeyConstraint(['filter_oid'], ['object.oid'], name=op.f('fk_twilight_flat_filter_oid')),
+    sa.ForeignKeyConstraint(['gain_oid'], ['object.oid'], name=op.f('fk_twilight_flat_gain_oid')),
+    sa.ForeignKeyConstraint(['hot_oid'], ['object.oid'], name=op.f('fk_twilight_flat_hot_oid')),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_twilight_flat_instrument_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_twilight_flat_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_twilight_flat'))
+    )
+    with op.batch_alter_table('twilight_flat', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_twilight_flat_bias_oid'), ['bias_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_twilight_flat_chip_oid'), ['chip_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_twilight_flat_dark_oid'), ['dark_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_twilight_flat_filter_oid'), ['filter_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_twilight_flat_gain_oid'), ['gain_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_twilight_flat_hot_oid'), ['hot_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_twilight_flat_instrument_oid'), ['instrument_oid'], unique=False)
+
     op.create_table('want',
     sa.Column('target', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('slot', sa.Integer(), autoincrement=False, nullable=False),
@@ -247,15 +787,153 @@ def downgrade() -> None:
     """Bring the tables back."""
     # ### commands auto generated by Alembic - please adjust! ###
     op.drop_table('want')
+    with op.batch_alter_table('twilight_flat', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_twilight_flat_instrument_oid'))
+        batch_op.drop_index(batch_op.f('ix_twilight_flat_hot_oid'))
+        batch_op.drop_index(batch_op.f('ix_twilight_flat_gain_oid'))
+        batch_op.drop_index(batch_op.f('ix_twilight_flat_filter_oid'))
+        batch_op.drop_index(batch_op.f('ix_twilight_flat_dark_oid'))
+        batch_op.drop_index(batch_op.f('ix_twilight_flat_chip_oid'))
+        batch_op.drop_index(batch_op.f('ix_twilight_flat_bias_oid'))
+
+    op.drop_table('twilight_flat')
+    with op.batch_alter_table('sky_frame', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_sky_frame_raw_oid'))
+        batch_op.drop_index(batch_op.f('ix_sky_frame_instrument_oid'))
+        batch_op.drop_index(batch_op.f('ix_sky_frame_hot_oid'))
+        batch_op.drop_index(batch_op.f('ix_sky_frame_gain_oid'))
+        batch_op.drop_index(batch_op.f('ix_sky_frame_flat_oid'))
+        batch_op.drop_index(batch_op.f('ix_sky_frame_filter_oid'))
+        batch_op.drop_index(batch_op.f('ix_sky_frame_dark_oid'))
+        batch_op.drop_index(batch_op.f('ix_sky_frame_cold_oid'))
+        batch_op.drop_index(batch_op.f('ix_sky_frame_chip_oid'))
+        batch_op.drop_index(batch_op.f('ix_sky_frame_bias_oid'))
+
+    op.drop_table('sky_frame')
+    with op.batch_alter_table('reduced_science_frame', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_reduced_science_frame_sky_oid'))
+        batch_op.drop_index(batch_op.f('ix_reduced_science_frame_raw_oid'))
+        batch_op.drop_index(batch_op.f('ix_reduced_science_frame_instrument_oid'))
+        batch_op.drop_index(batch_op.f('ix_reduced_science_frame_hot_oid'))
+        batch_op.drop_index(batch_op.f('ix_reduced_science_frame_gain_oid'))
+        batch_op.drop_index(batch_op.f('ix_reduced_science_frame_flat_oid'))
+        batch_op.drop_index(batch_op.f('ix_reduced_science_frame_filter_oid'))
+        batch_op.drop_index(batch_op.f('ix_reduced_science_frame_dark_oid'))
+        batch_op.drop_index(batch_op.f('ix_reduced_science_frame_cold_oid'))
+        batch_op.drop_index(batch_op.f('ix_reduced_science_frame_chip_oid'))
+        batch_op.drop_index(batch_op.f('ix_reduced_science_frame_bias_oid'))
+
+    op.drop_table('reduced_science_frame')
+    with op.batch_alter_table('read_noise', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_read_noise_instrument_oid'))
+        batch_op.drop_index(batch_op.f('ix_read_noise_chip_oid'))
+
+    op.drop_table('read_noise')
+    with op.batch_alter_table('raw_twilight_flat_frame', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_raw_twilight_flat_frame_instrument_oid'))
+        batch_op.drop_index(batch_op.f('ix_raw_twilight_flat_frame_filter_oid'))
+        batch_op.drop_index(batch_op.f('ix_raw_twilight_flat_frame_chip_oid'))
+
+    op.drop_table('raw_twilight_flat_frame')
+    with op.batch_alter_table('raw_science_frame', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_raw_science_frame_instrument_oid'))
+        batch_op.drop_index(batch_op.f('ix_raw_science_frame_filter_oid'))
+        batch_op.drop_index(batch_op.f('ix_raw_science_frame_chip_oid'))
+
+    op.drop_table('raw_science_frame')
+    with op.batch_alter_table('raw_dome_flat_frame', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_raw_dome_flat_frame_instrument_oid'))
+        batch_op.drop_index(batch_op.f('ix_raw_dome_flat_frame_filter_oid'))
+        batch_op.drop_index(batch_op.f('ix_raw_dome_flat_frame_chip_oid'))
+
+    op.drop_table('raw_dome_flat_frame')
+    with op.batch_alter_table('raw_dark_frame', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_raw_dark_frame_instrument_oid'))
+        batch_op.drop_index(batch_op.f('ix_raw_dark_frame_chip_oid'))
+
+    op.drop_table('raw_dark_frame')
+    with op.batch_alter_table('raw_bias_frame', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_raw_bias_frame_instrument_oid'))
+        batch_op.drop_index(batch_op.f('ix_raw_bias_frame_chip_oid'))
+
+    op.drop_table('raw_bias_frame')
     op.drop_table('project_member')
     with op.batch_alter_table('object_file', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_object_file_sha256'))
 
     op.drop_table('object_file')
+    with op.batch_alter_table('master_flat', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_master_flat_twilight_oid'))
+        batch_op.drop_index(batch_op.f('ix_master_flat_mosaic_oid'))
+        batch_op.drop_index(batch_op.f('ix_master_flat_instrument_oid'))
+        batch_op.drop_index(batch_op.f('ix_master_flat_filter_oid'))
+        batch_op.drop_index(batch_op.f('ix_master_flat_dome_oid'))
+        batch_op.drop_index(batch_op.f('ix_master_flat_chip_oid'))
+
+    op.drop_table('master_flat')
+    with op.batch_alter_table('master_dark', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_master_dark_instrument_oid'))
+        batch_op.drop_index(batch_op.f('ix_master_dark_gain_oid'))
+        batch_op.drop_index(batch_op.f('ix_master_dark_chip_oid'))
+        batch_op.drop_index(batch_op.f('ix_master_dark_bias_oid'))
+
+    op.drop_table('master_dark')
+    with op.batch_alter_table('master_bias', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_master_bias_read_noise_oid'))
+        batch_op.drop_index(batch_op.f('ix_master_bias_instrument_oid'))
+        batch_op.drop_index(batch_op.f('ix_master_bias_chip_oid'))
+
+    op.drop_table('master_bias')
+    op.drop_table('instrument')
+    op.drop_table('imstat')
+    with op.batch_alter_table('hot_pixel_map', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_hot_pixel_map_instrument_oid'))
+        batch_op.drop_index(batch_op.f('ix_hot_pixel_map_dark_oid'))
+        batch_op.drop_index(batch_op.f('ix_hot_pixel_map_chip_oid'))
+        batch_op.drop_index(batch_op.f('ix_hot_pixel_map_bias_oid'))
+
+    op.drop_table('hot_pixel_map')
+    with op.batch_alter_table('gain_linearity', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_gain_linearity_read_noise_oid'))
+        batch_op.drop_index(batch_op.f('ix_gain_linearity_instrument_oid'))
+        batch_op.drop_index(batch_op.f('ix_gain_linearity_chip_oid'))
+        batch_op.drop_index(batch_op.f('ix_gain_linearity_bias_oid'))
+
+    op.drop_table('gain_linearity')
+    with op.batch_alter_table('flat_level', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_flat_level_instrument_oid'))
+        batch_op.drop_index(batch_op.f('ix_flat_level_filter_oid'))
+
+    op.drop_table('flat_level')
+    with op.batch_alter_table('filter', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_filter_instrument_oid'))
+
+    op.drop_table('filter')
     with op.batch_alter_table('edge', schema=None) as batch_op:
         batch_op.drop_index('ix_edge_input')
 
     op.drop_table('edge')
+    with op.batch_alter_table('dome_flat', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_dome_flat_instrument_oid'))
+        batch_op.drop_index(batch_op.f('ix_dome_flat_hot_oid'))
+        batch_op.drop_index(batch_op.f('ix_dome_flat_gain_oid'))
+        batch_op.drop_index(batch_op.f('ix_dome_flat_filter_oid'))
+        batch_op.drop_index(batch_op.f('ix_dome_flat_dark_oid'))
+        batch_op.drop_index(batch_op.f('ix_dome_flat_chip_oid'))
+        batch_op.drop_index(batch_op.f('ix_dome_flat_bias_oid'))
+
+    op.drop_table('dome_flat')
+    with op.batch_alter_table('cold_pixel_map', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_cold_pixel_map_instrument_oid'))
+        batch_op.drop_index(batch_op.f('ix_cold_pixel_map_flat_oid'))
+        batch_op.drop_index(batch_op.f('ix_cold_pixel_map_filter_oid'))
+        batch_op.drop_index(batch_op.f('ix_cold_pixel_map_chip_oid'))
+
+    op.drop_table('cold_pixel_map')
+    with op.batch_alter_table('chip', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_chip_instrument_oid'))
+
+    op.drop_table('chip')
     op.drop_table('touched')
     op.drop_table('span')
     op.drop_table('scope')
