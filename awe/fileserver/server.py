@@ -134,8 +134,10 @@ def app(store: Store, resolve: Resolve, peers: Iterable[str] = (), max_hops: int
     `cache`, or in the store where no cache is given. A request that came through `max_hops` servers is not passed on.
     """
     server = _Server(store, resolve, Peers(tuple(peers), max_hops, cache))
-    return Starlette(routes=[Route("/files/{name}", server, methods=["GET", "HEAD", "PUT"])],
-                     exception_handlers={StoreError: _store_failed, MissingFileError: _store_failed})
+    application = Starlette(routes=[Route("/files/{name}", server, methods=["GET", "HEAD", "PUT"])],
+                            exception_handlers={StoreError: _store_failed, MissingFileError: _store_failed})
+    application.router.redirect_slashes = False
+    return application
 
 
 SETTINGS: dict[str, Any] = {"http": SendfileProtocol, "loop": "asyncio", "ws": "none", "lifespan": "off",
