@@ -12,6 +12,7 @@ from awe.instruments.filters import FilterDefinition
 from awe.instruments.fitsfile import FitsFile, Hdu, Limits, open_fits
 from awe.instruments.identify import identify
 from awe.instruments.night import midnight_of, night_of, night_window
+from awe.instruments.nominal import nominal_cards
 from awe.instruments.reduced import Plane, ReducedDescription, describe_reduced, is_reduced
 from awe.instruments.translate import RawDescription, Translation, translate
 from awe.instruments.validation import plausible
@@ -40,6 +41,7 @@ __all__ = [
     "midnight_of",
     "night_of",
     "night_window",
+    "nominal_cards",
     "open_fits",
     "plausible",
     "shipped",

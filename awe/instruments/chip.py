@@ -57,7 +57,7 @@ class ChipDefinition:
     shape: tuple[int, int] | None = None
     readout_modes: tuple[str, ...] = ()
     origin: str | None = None
-    crpix: tuple[float, float] | tuple[str, str] | None = None
+    crpix: tuple[float, float] | None = None
     optional: bool = False
 
 
@@ -115,7 +115,7 @@ def _read_family(table: Table, common: list[dict[str, Any]], focal_plane: dict[s
     linearity = _linearity(table)
     amplifiers = own or ([{"name": "A", "flip": flip, **sections}] if any(sections.values()) or not common else common)
     chip = {"hdu": _hdu(table), "shape": _shape(table), "readout_modes": table.texts("readout_mode"),
-            "origin": _section_word(table, "origin"), "crpix": _crpix(table), "optional": table.truth("optional")}
+            "origin": _section_word(table, "origin"), "crpix": table.pair("crpix"), "optional": table.truth("optional")}
     table.finish(CHIP_WORDS)
     complete = [_with_quantities(amplifier, n, quantities, linearity, defaults, table, len(amplifiers))
                 for n, amplifier in enumerate(amplifiers)]
@@ -215,17 +215,6 @@ def _shape(table: Table) -> tuple[int, int] | None:
     if min(size) < 1 or size[0] % 1 or size[1] % 1:
         raise table.error(f"size = {list(size)} should be two whole numbers: columns, rows")
     return int(size[1]), int(size[0])
-
-
-def _crpix(table: Table) -> tuple[float, float] | tuple[str, str] | None:
-    value = table.take("crpix")
-    if isinstance(value, list) and len(value) == 2 and all(isinstance(v, str) and v.isupper() for v in value):
-        return str(value[0]), str(value[1])
-    if isinstance(value, list) and len(value) == 2 and all(isinstance(v, int | float) for v in value):
-        return float(value[0]), float(value[1])
-    if value is not None:
-        raise table.error(f"crpix should be two numbers or two header keywords, not {value!r}")
-    return None
 
 
 def _per_amplifier(table: Table, word: str) -> Quantity | tuple[Quantity, ...]:

@@ -242,8 +242,7 @@ def _validate(definition: Definition, table: Table) -> None:
                                   f"{', '.join(names)}")
         if len(names) > 1 and any(amplifier.position is None for amplifier in chip.amplifiers):
             raise InstrumentError(f"{table.file}: [chip] {chip.name!r} has {len(names)} amplifiers; each needs "
-                                  "position, "
-                                  "where its data go in the assembled chip")
+                                  "position, where its data go in the assembled chip")
     filters = [(f.name, f.valid_from) for f in definition.filters]
     for name in {name for name in filters if filters.count(name) > 1}:
         raise InstrumentError(f"{table.file}: [filter] {name[0]!r} appears twice")

@@ -77,6 +77,8 @@ class FitsFile:
         What is refused.
     checksum : str
         ``verify`` (CHECKSUM and DATASUM where present), ``data`` (DATASUM alone) or ``ignore``.
+    name : str, optional
+        What the file was called where it comes from, for rules that look at file names, if it is kept under another.
 
     Raises
     ------
@@ -84,9 +86,10 @@ class FitsFile:
         Empty, cut short, damaged, not FITS, larger than the limits, or (on reading) with a wrong checksum.
     """
 
-    def __init__(self, path: str | Path, *, limits: Limits | None = None, checksum: str = "verify") -> None:
+    def __init__(self, path: str | Path, *, limits: Limits | None = None, checksum: str = "verify",
+                 name: str | None = None) -> None:
         self.path = Path(path)
-        self.name = self.path.name
+        self.name = name or self.path.name
         self.limits = limits or Limits()
         self.checksum = checksum
         self._stack = ExitStack()
@@ -165,8 +168,7 @@ class FitsFile:
             there = self._reader.skip(padded(structure.data_bytes))
             if there < structure.data_bytes:
                 raise FitsError(f"{self.name}: is cut short: HDU {len(hdus) - 1} should have {structure.data_bytes} "
-                                "bytes "
-                                f"of data and has {there}; fetch the file again")
+                                f"bytes of data and has {there}; fetch the file again")
             if there < padded(structure.data_bytes):
                 return hdus
         raise FitsError(f"{self.name}: has more than {self.limits.hdus} HDUs, the limit")
@@ -191,8 +193,7 @@ class FitsFile:
                 raise FitsError(f"{self.name}: is not a FITS file; it begins with {bytes(block[:20])!r}")
             if len(block) < BLOCK:
                 raise FitsError(f"{self.name}: is cut short inside a header, at byte {self._reader.position}; fetch "
-                                "the "
-                                "file again")
+                                "the file again")
             blocks += block
             if _has_end(block):
                 with warnings.catch_warnings():
@@ -206,8 +207,7 @@ class FitsFile:
         surplus = len(block) + self._reader.skip(self.limits.surplus_bytes) if block else 0
         if surplus > self.limits.surplus_bytes:
             raise FitsError(f"{self.name}: goes on for more than {self.limits.surplus_bytes} bytes after its last "
-                            "HDU; it is "
-                            "damaged, or a decompression bomb")
+                            "HDU; it is damaged, or a decompression bomb")
 
     def _stored(self, hdu: Hdu) -> bytes:
         """Return the bytes of a header."""
@@ -241,9 +241,10 @@ class FitsFile:
                             "says; fetch the file again, or say checksum = \"data\" in the instrument file")
 
 
-def open_fits(path: str | Path, *, limits: Limits | None = None, checksum: str = "verify") -> FitsFile:
+def open_fits(path: str | Path, *, limits: Limits | None = None, checksum: str = "verify",
+              name: str | None = None) -> FitsFile:
     """Open a FITS file with care; see `FitsFile`."""
-    return FitsFile(path, limits=limits, checksum=checksum)
+    return FitsFile(path, limits=limits, checksum=checksum, name=name)
 
 
 def _card(header: Header, keyword: str | tuple[str, int], where: str) -> Value | None:

@@ -44,8 +44,7 @@ def _choose(source: Source, definitions: list[Definition]) -> Definition:
     name = f"{source.name}: " if source.name else ""
     if found:
         raise InstrumentError(f"{name}may be of {' or '.join(f'{d.name} (version {d.version})' for d in found)}; "
-                              "make their "
-                              "[match] tables distinct, or say which camera it is")
+                              "make their [match] tables distinct, or say which camera it is")
     seen = {word: value for word in TELLING if (value := _seen(source, word)) is not None}
     text = ", ".join(f"{word} = {plain(value)!r}" for word, value in seen.items()) or f"none of {', '.join(TELLING)}"
     names = [definition.name for definition in definitions]

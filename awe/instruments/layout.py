@@ -95,8 +95,7 @@ def _amplifier(file: FitsFile, chip: ChipDefinition, amplifier: AmplifierDefinit
     for word, section in sections.items():
         if section is not None and not section.within(shape):
             raise HeaderError(f"amplifier {amplifier.name}: {word} {section} reaches beyond the image of "
-                              f"{shape[1]}x{shape[0]} "
-                              f"pixels in HDU {hdu.index}")
+                              f"{shape[1]}x{shape[0]} pixels in HDU {hdu.index}")
     data = sections["data"] or _remaining(amplifier, shape)
     position = _position(amplifier, chip, source, data)
     if position.shape != data.shape:

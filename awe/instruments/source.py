@@ -33,7 +33,9 @@ def stem(path: str | PurePath) -> str:
 
 
 def card_value(header: Header, keyword: str | tuple[str, int]) -> Value | None:
-    """Return the value of a keyword (or of its n-th card) as a plain Python value; ``None`` where it is absent, undefined or blank.
+    """Return the value of a keyword (or of its n-th card) as a plain Python value.
+
+    ``None`` where it is absent, undefined or blank.
 
     Raises
     ------
@@ -43,7 +45,8 @@ def card_value(header: Header, keyword: str | tuple[str, int]) -> Value | None:
     try:
         value = header.get(keyword)
     except (VerifyError, ValueError) as error:
-        raise HeaderError(f"card {keyword if isinstance(keyword, str) else keyword[0]} cannot be read: {str(error).splitlines()[0]}") from None
+        name = keyword if isinstance(keyword, str) else keyword[0]
+        raise HeaderError(f"card {name} cannot be read: {str(error).splitlines()[0]}") from None
     if value is None or isinstance(value, Undefined | Card):
         return None
     if isinstance(value, bool | int | float):

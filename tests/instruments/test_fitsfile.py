@@ -330,6 +330,7 @@ def test_any_damage_is_one_error_or_the_same_pixels(tmp_path_factory, data):
     assert not images or np.array_equal(images[0], pixels)
 
 
+@pytest.mark.filterwarnings("ignore::astropy.utils.exceptions.AstropyWarning")
 def test_real_files_read_as_astropy_does(data):
     for name in (
         "arcsat_m13/Bias_BIN1_20190503_073730.fits.bz2",

@@ -6,7 +6,7 @@ import pytest
 from astropy.io import fits
 
 from awe.errors import HeaderError
-from awe.instruments import load, open_fits, translate
+from awe.instruments import load, open_fits, shipped, translate
 from tests.instruments.conftest import MINIMAL, chip_images, example_text, primary
 
 
@@ -346,3 +346,27 @@ gain = "GAINR"
             assert [a["gain"] for a in raw.amplifiers] == [1 + n / 100, 2 + n / 100]
             assert np.all(file.pixels(raw.amplifiers[0]["hdu"]) == 1000 + n)
             assert raw.amplifiers[1]["flip_x"] and raw.shape == (6, 8)
+
+
+def test_a_file_kept_under_another_name(data, tmp_path):
+    """Rules that look at file names see the name the file had where it comes from."""
+    kept = tmp_path / "5d41402abc4b2a76"
+    kept.write_bytes((data / "tircam2_ic310" / "IC310_1.fits.bz2").read_bytes())
+    camera = load(shipped()["tircam2"])
+    with open_fits(kept, name="IC310_1.fits.bz2") as file:
+        raw = translate(file, camera)[0]
+    assert (raw.object, raw.exposure) == ("IC310", "20221023T083124-IC310_1")
+
+
+def test_hierarchical_keywords(write_mini):
+    text = MINIMAL.replace('OBSTYPE = "OBJECT"', '"ESO DPR TYPE" = "SCI*"').replace('"EXPTIME"', '"ESO DET WIN1 DIT1"')
+    path = write_mini(**{"HIERARCH ESO DPR TYPE": "SCIENCE", "HIERARCH ESO DET WIN1 DIT1": 12.5})
+    raw = translate(path, load(text))[0]
+    assert (raw.purpose, raw.exptime) == ("science", 12.5) and "ESO DPR TYPE is SCI*" in raw.why
+
+
+def test_cards_that_cannot_be_read(minimal, write_mini):
+    path = write_mini()
+    path.write_bytes(path.read_bytes().replace(b"EXPTIME =                 60.0", b"EXPTIME =              '60.0 x"))
+    with pytest.raises(HeaderError, match="EXPTIME"):
+        translate(path, minimal)

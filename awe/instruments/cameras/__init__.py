@@ -1,0 +1,1 @@
+"""The instrument files of the cameras that come with `awe`."""
