@@ -24,7 +24,9 @@ def value_at(node: Node, path: str) -> Any:
     if not rest and node.keys and first in node.keys:
         return node.keys[first]
     if not rest and first in node.parameters:
-        return node.parameters[first]
+        return node.parameters[first] if node.parameters[first] != "" else None
+    if not rest and hasattr(node.cls, f"key_{first}"):
+        return getattr(node.cls, f"key_{first}")(node.keys or {}, node.parameters)
     if node.obj is not None:
         return value_of_object(node.obj, path)
     declared = declarations(node.cls).get(first)

@@ -37,12 +37,18 @@ def source_of(cls: type) -> Source | None:
             below = slot.type
             pairs.update({ours: theirs for theirs, ours in slot.also if "." not in ours})
         if not getattr(below, "can_be_made", False):
-            return Source(below, pairs) if getattr(below, "raw_data", False) else None
+            return Source(below, {**shared_names(cls, below), **pairs}) if getattr(below, "raw_data", False) else None
         deeper = source_of(below)
         if deeper is None:
             return None
-        return Source(deeper.cls, {ours: deeper.names[theirs] for ours, theirs in pairs.items() if theirs in deeper.names})
+        known = {ours: deeper.names[theirs] for ours, theirs in pairs.items() if theirs in deeper.names}
+        return Source(deeper.cls, {**shared_names(cls, deeper.cls), **known})
     return None
+
+
+def shared_names(cls: type, below: type) -> dict[str, str]:
+    """The names of the natural key of `cls` that its raw data know by the same name."""
+    return {name: name for name in natural_key(cls) if name in declarations(below)}
 
 
 def requests(cls: type, given: Mapping[str, Any], when: When | None, site: Callable[[str], Site]) -> list[Request]:

@@ -6,8 +6,8 @@ from typing import Any
 
 def image_figure(frame: Any) -> Any:
     """The pixels of a frame at zscale, its histogram, and its statistics in words."""
-    import matplotlib.pyplot as plt  # noqa: PLC0415 - takes half a second, which a prompt without figures need not wait
-    from astropy.visualization import ZScaleInterval  # noqa: PLC0415 - likewise
+    import matplotlib.pyplot as plt
+    from astropy.visualization import ZScaleInterval
 
     image = frame.image
     low, high = ZScaleInterval().get_limits(image.data)

@@ -8,7 +8,6 @@ from awe.dataflow.site import Site
 from awe.instruments import Definition, load
 from awe.persist.dbobject import DBObject
 from awe.persist.declare import attribute, key
-from awe.persist.session import Database
 
 #: Which classes are made from which kind of raws, in the words of the instrument file.
 GROUPS = {"bias": ("ReadNoise", "MasterBias"), "dark": ("MasterDark",), "domeflat": ("DomeFlat", "GainLinearity"),
@@ -25,7 +24,7 @@ class Instrument(DBObject):
     version = attribute(int, "version that the file gives itself", science=False)
     utc_offset = attribute(float, "local time minus UTC, no summer time", unit="h")
     pixel_scale = attribute(float, "nominal size of an unbinned pixel", unit="arcsec")
-    is_infrared = attribute(bool, "whether frames are dominated by the sky", default=False)
+    sky_method = attribute(str, "how the sky is measured: dither in the infrared; none where it is left in the frames")
     text = attribute(str, "the instrument file")
 
     @property
@@ -44,7 +43,7 @@ def site_of(definition: Definition) -> Site:
     """The place and the habits that an instrument file describes."""
     validity: dict[str, tuple[float, float] | None] = {}
     for kind, stated in definition.validity.items():
-        days = None if stated.is_forever else (1e5 if stated.before is None else stated.before, 1e5 if stated.after is None else stated.after)
+        days = None if stated.is_forever else (or_ages(stated.before), or_ages(stated.after))
         validity.update(dict.fromkeys(VALIDITY[kind], days))
     groups = {name: group for kind, group in definition.groups.items() for name in GROUPS[kind]}
     return Site(utc_offset=definition.utc_offset, validity=validity,
@@ -53,10 +52,14 @@ def site_of(definition: Definition) -> Site:
                 within={name: group.before if group.within == "run" else group.within for name, group in groups.items()})
 
 
-def sites(database: Database) -> Callable[[str], Site]:
+def or_ages(days: float | None) -> float:
+    """So many days, or what no archive reaches."""
+    return 1e5 if days is None else days
+
+
+def sites() -> Callable[[str], Site]:
     """A function from the name of an instrument to its site; the newest valid version counts."""
     def site(name: str) -> Site:
-        query = (Instrument.name == name) & (Instrument.is_valid > 0)
-        newest = query.max("creation_date") if name and database.identity else None
-        return Site() if newest is None else site_of(newest.definition)
+        newest = ((Instrument.name == name) & (Instrument.is_valid > 0)).order_by("-creation_date")[:1] if name else []
+        return site_of(newest[0].definition) if newest else Site()
     return site

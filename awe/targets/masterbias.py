@@ -20,7 +20,8 @@ class MasterBias(BaseFrame, Calibration):
     validity = (7.0, 7.0)
 
     readout_mode = key(str, "binning, window, speed")
-    raws = depends_on_many(RawBiasFrame, "bias frames of one night", same=("instrument", "chip", "readout_mode"), within="night", at_least=3)
+    raws = depends_on_many(RawBiasFrame, "bias frames of one night", same=("instrument", "chip", "readout_mode"),
+                           within="night", at_least=3)
     read_noise = depends_on(ReadNoise, "what outliers are judged by")
 
     sigma_clip = parameter(3.0, "pixels further than this from the median are left out", unit="sigma", at_least=1.0)

@@ -12,6 +12,7 @@ from awe.dataflow.lifecycle import Stored
 from awe.instruments import open_fits
 from awe.persist.declare import attribute, depends_on, has_one, key
 from awe.science.amplifier import Assembled, assemble
+from awe.science.wcs import read_wcs
 from awe.targets.chip import Chip
 from awe.targets.filter import Filter
 from awe.targets.flags import BLOCKING, Flag
@@ -106,3 +107,14 @@ class RawScienceFrame(RawFrame):
         """The celestial cards of its header."""
         found: dict[str, Any] = json.loads(self.wcs or "{}")
         return found
+
+    def trimmed_wcs(self) -> dict[str, Any]:
+        """The celestial cards of the assembled chip: trimming and flips have moved CRPIX and CD; empty where there are none."""
+        first = self.amplifier_list[0]
+        found = read_wcs(self.wcs_cards) if self.wcs_cards else None
+        if found is None:
+            return {}
+        y0, y1, x0, x1 = first["data"]
+        py, _, px, _ = first["position"]
+        section = found.trimmed(x0, y0).flipped((y1 - y0, x1 - x0), x=bool(first.get("flip_x")), y=bool(first.get("flip_y")))
+        return dict(section.trimmed(-px, -py).cards())

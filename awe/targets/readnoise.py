@@ -19,7 +19,8 @@ class ReadNoise(Calibration):
     validity = (7.0, 7.0)
 
     readout_mode = key(str, "binning, window, speed")
-    raws = depends_on_many(RawBiasFrame, "bias frames of one night", same=("instrument", "chip", "readout_mode"), within="night", at_least=2)
+    raws = depends_on_many(RawBiasFrame, "bias frames of one night", same=("instrument", "chip", "readout_mode"),
+                           within="night", at_least=2)
 
     overscan = parameter("auto", "what is subtracted: auto, none, constant, per_row, per_column or prescan", choices=OPTIONS)
     rejection_threshold = parameter(4.0, "pixels further than this from the mean difference are left out", unit="sigma", at_least=1.0)

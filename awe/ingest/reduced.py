@@ -1,0 +1,98 @@
+"""Frames reduced elsewhere come in: the file as received is their raw frame, and their pixels go on in our units.
+
+Weight, mask, zero point and WCS are kept.
+"""
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from awe.instruments import open_fits
+from awe.persist.record import FileRow, Input, Record
+from awe.persist.value import value_of
+from awe.science.mask import Bit
+from awe.science.received import Received, mask_bits, receive
+from awe.targets.chip import Chip
+from awe.targets.filter import Filter
+from awe.targets.flags import BLOCKING
+from awe.targets.image import Image
+from awe.targets.imstat import Imstat
+from awe.targets.raw import RawScienceFrame
+from awe.targets.reduced import ReducedScienceFrame
+
+if TYPE_CHECKING:
+    from awe.ingest.frames import Book
+
+
+def reduced_records(found: dict[str, Any], one: dict[str, Any], book: Book) -> list[Record]:
+    """The records of one chip: the frame as received, and the reduced frame made of it."""
+    name = found["instrument"]
+    chip, glass = book.linked(Chip, name, one["chip"]), book.linked(Filter, name, one["filter"])
+    raw = RawScienceFrame(instrument=book.instruments[name], chip=chip, exposure=one["exposure"], filter=glass)
+    describe_raw(raw, found, one)
+    frame = pixels_of(one)
+    raw.imstat = Imstat.of(frame.data, frame.mask)
+    reduced = ReducedScienceFrame(instrument=book.instruments[name], chip=chip, filter=glass, exposure=one["exposure"], raw=raw)
+    describe_reduced_frame(reduced, one, frame)
+    content = reduced.image.to_bytes()
+    sha = book.instance.store.put(content)
+    ext = "".join(Path(found["path"]).suffixes[-2:]) or ".fits"
+    received = FileRow("raw", ext, found["sha256"], found["size"], raw.global_name("raw", ext))
+    stored = FileRow("image", ".fits", sha, len(content), reduced.global_name("image", ".fits"))
+    return [Record(raw, files=[received], value=value_of(raw, {"raw": found["sha256"]}), blocking=BLOCKING),
+            Record(reduced, inputs=[Input("raw", 0, raw)], files=[stored], value=value_of(reduced, {"image": sha}), blocking=BLOCKING)]
+
+
+def describe_raw(raw: RawScienceFrame, found: dict[str, Any], one: dict[str, Any]) -> None:
+    """What is known of the frame as received."""
+    raw.readout_mode, raw.exptime, raw.observer = one["readout_mode"], float(one["exptime"]), one["observer"] or ""
+    raw.date_obs = raw.anchor = datetime.datetime.fromisoformat(one["date_obs"])
+    raw.object, raw.ra, raw.dec, raw.airmass = one["object"] or "", one["ra"], one["dec"], one["airmass"]
+    ny, nx = one["shape"]
+    whole = [0, ny, 0, nx]
+    raw.amplifiers = json.dumps([{"name": "A", "hdu": one["hdu"], "data": whole, "position": whole, "gain": one["gain"],
+                                  "read_noise": one["read_noise"], "saturation": one["saturation"]}], sort_keys=True)
+    raw.wcs = json.dumps(one["wcs_cards"]) if one["wcs_cards"] else ""
+    raw.origin, raw.original_name, raw.why = one["why"], Path(found["path"]).name, found["why"]
+    raw.warnings = "; ".join(one["warnings"])
+
+
+def pixels_of(one: dict[str, Any]) -> Received:
+    """The pixels, brought to our units."""
+    with open_fits(one["path"]) as file:
+        data = file.pixels(one["hdu"])
+    weight, mask = one["weight"], one["mask"]
+    return receive(data, float(one["exptime"]), unit=one["unit"], soft_bias=one["soft_bias"], gain=one["gain"],
+                   saturation=one["saturation"], weight=plane(weight), weight_kind=weight["kind"] if weight else "weight",
+                   mask=mask_bits(plane(mask), dict(map(tuple, mask["meaning"])), mask["by"]) if mask else None,  # type: ignore[arg-type]
+                   zero_point=one["zero_point"], zero_point_per=one["zero_point_per"])
+
+
+def plane(description: dict[str, Any] | None) -> NDArray[Any] | None:
+    """A weight or mask, from wherever it lies."""
+    if description is None:
+        return None
+    with open_fits(description["path"]) as file:
+        return file.pixels(description["hdu"])
+
+
+def describe_reduced_frame(reduced: ReducedScienceFrame, one: dict[str, Any], frame: Received) -> None:
+    """What can be asked of the reduced frame afterwards."""
+    reduced.anchor = datetime.datetime.fromisoformat(one["date_obs"])
+    reduced.object, reduced.exptime, reduced.airmass = one["object"] or "", float(one["exptime"]), one["airmass"]
+    reduced.sky_level, reduced.effective_gain = frame.sky, 1.0
+    reduced.read_noise = one["read_noise"]
+    reduced.saturation = (one["saturation"] - one["soft_bias"]) * frame.factor if one["saturation"] else None
+    reduced.n_cosmic = int(np.count_nonzero(frame.mask & Bit.COSMIC))
+    reduced.n_saturated = int(np.count_nonzero(frame.mask & Bit.SATURATED))
+    reduced.bad_fraction = float(np.mean(frame.weight <= 0))
+    reduced.wcs = json.dumps(reduced.raw.trimmed_wcs())
+    reduced.zero_point, reduced.origin = frame.zero_point, one["why"]
+    reduced.image = Image(frame.data, frame.variance, frame.weight, frame.mask, cards=reduced.cards())
+
+

@@ -1,0 +1,58 @@
+"""One file for each kind of product: what it is, what identifies it, what it is made from, when it is bad, how it is made."""
+from awe.targets.astrometricparameters import AstrometricParameters
+from awe.targets.chip import Chip
+from awe.targets.coldpixelmap import ColdPixelMap
+from awe.targets.domeflat import DomeFlat
+from awe.targets.fieldreference import FieldReference
+from awe.targets.filter import Filter
+from awe.targets.flags import Flag
+from awe.targets.flatlevel import FlatLevel
+from awe.targets.gainlinearity import GainLinearity
+from awe.targets.hotpixelmap import HotPixelMap
+from awe.targets.imstat import Imstat
+from awe.targets.instrument import Instrument
+from awe.targets.masterbias import MasterBias
+from awe.targets.masterdark import MasterDark
+from awe.targets.masterflat import MasterFlat
+from awe.targets.raw import (
+    RawBiasFrame,
+    RawDarkFrame,
+    RawDomeFlatFrame,
+    RawFrame,
+    RawScienceFrame,
+    RawTwilightFlatFrame,
+)
+from awe.targets.readnoise import ReadNoise
+from awe.targets.reduced import ReducedScienceFrame
+from awe.targets.referencecatalogue import ReferenceCatalogue
+from awe.targets.skyframe import SkyFrame
+from awe.targets.twilightflat import TwilightFlat
+
+__all__ = [
+    "AstrometricParameters",
+    "Chip",
+    "ColdPixelMap",
+    "DomeFlat",
+    "FieldReference",
+    "Filter",
+    "Flag",
+    "FlatLevel",
+    "GainLinearity",
+    "HotPixelMap",
+    "Imstat",
+    "Instrument",
+    "MasterBias",
+    "MasterDark",
+    "MasterFlat",
+    "RawBiasFrame",
+    "RawDarkFrame",
+    "RawDomeFlatFrame",
+    "RawFrame",
+    "RawScienceFrame",
+    "RawTwilightFlatFrame",
+    "ReadNoise",
+    "ReducedScienceFrame",
+    "ReferenceCatalogue",
+    "SkyFrame",
+    "TwilightFlat",
+]

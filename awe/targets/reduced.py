@@ -1,0 +1,109 @@
+"""ReducedScienceFrame: an exposure in electrons, with its weight and its mask."""
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from awe.dataflow.limits import Limit
+from awe.persist.declare import attribute, depends_on, key, parameter
+from awe.persist.types import to_microseconds
+from awe.science.calibrate import Calibrated, reweigh
+from awe.science.cosmic import cosmic_rays
+from awe.science.mask import Bit
+from awe.targets.coldpixelmap import ColdPixelMap
+from awe.targets.detector import DetectorFrame
+from awe.targets.filter import Filter
+from awe.targets.flags import Flag
+from awe.targets.gainlinearity import GainLinearity
+from awe.targets.hotpixelmap import HotPixelMap
+from awe.targets.image import Image
+from awe.targets.masterbias import MasterBias
+from awe.targets.masterdark import MasterDark
+from awe.targets.masterflat import MasterFlat
+from awe.targets.raw import RawScienceFrame
+from awe.targets.skyframe import SkyFrame
+
+
+class ReducedScienceFrame(DetectorFrame):
+    """One chip of one exposure, calibrated: electrons, inverse-variance weight, variance, mask."""
+
+    plan_number = "632"
+
+    filter = depends_on(Filter, "the filter", key=True)
+    exposure = key(str, "name of the exposure")
+    raw = depends_on(RawScienceFrame, "the exposure as it was read out", same=("instrument", "chip", "exposure"))
+    bias = depends_on(MasterBias, "subtracted", same=("instrument", "chip", "raw.readout_mode"))
+    gain = depends_on(GainLinearity, "measured gain", same=("instrument", "chip", "raw.readout_mode"), optional=True)
+    dark = depends_on(MasterDark, "subtracted", same=("instrument", "chip", "raw.readout_mode"), optional=True)
+    flat = depends_on(MasterFlat, "divided out", same=("instrument", "chip", "filter", "raw.readout_mode"))
+    hot = depends_on(HotPixelMap, "masked", same=("instrument", "chip", "raw.readout_mode"), optional=True)
+    cold = depends_on(ColdPixelMap, "masked", same=("instrument", "chip", "filter", "raw.readout_mode"), optional=True)
+    sky = depends_on(SkyFrame, "subtracted in the infrared", optional=True,
+                     same=("instrument", "chip", "filter", "exposure", "method=instrument.sky_method"))
+
+    cosmic_rays = parameter(True, "whether cosmic rays are looked for")
+    cosmic_threshold = parameter(4.5, "Laplacian significance of a cosmic ray", unit="sigma", at_least=1.0)
+    cosmic_object_limit = parameter(5.0, "contrast between a cosmic ray and the star below it", at_least=0.1)
+    cosmic_neighbour_fraction = parameter(0.3, "part of the threshold that counts next to a cosmic ray", at_least=0.0, at_most=1.0)
+    star_fwhm = parameter(2.0, "narrowest stars that are to be expected", unit="pix", at_least=0.5)
+
+    object = attribute(str, "what the observer said it is of")
+    exptime = attribute(float, "exposure time", unit="s")
+    airmass = attribute(float, "airmass")
+    sky_level = attribute(float, "level of the sky", unit="electron")
+    effective_gain = attribute(float, "photo-electrons per unit of the image")
+    read_noise = attribute(float, "read noise, mean of the amplifiers", unit="electron")
+    saturation = attribute(float, "lowest saturation level of the amplifiers", unit="electron")
+    n_cosmic = attribute(int, "pixels hit by cosmic rays", unit="pix")
+    n_saturated = attribute(int, "saturated pixels", unit="pix")
+    bad_fraction = attribute(float, "part of the pixels without weight")
+    wcs = attribute(str, "the celestial cards it came with, trimmed with the image, as JSON")
+    zero_point = attribute(float, "zero point it came with, of frames reduced elsewhere", unit="mag")
+    origin = attribute(str, "where it was reduced, if elsewhere")
+
+    limits = (Limit("bad_fraction", flag=Flag.TOO_MANY_BAD_PIXELS, at_most=0.9),)
+
+    def make(self) -> None:
+        frame = self.calibrated(self.raw)
+        self.sky_level = frame.sky
+        if self.sky is not None:
+            frame = self.without_sky(frame)
+        if self.cosmic_rays:
+            frame = self.without_cosmics(frame)
+        self.describe_frame(frame)
+        self.image = Image(frame.data, frame.variance, frame.weight, frame.mask, cards=self.cards())
+
+    def without_sky(self, frame: Calibrated) -> Calibrated:
+        """The frame less its sky frame, which adds its own variance."""
+        sky = self.sky.image
+        assert sky.mask is not None and sky.variance is not None
+        variance = frame.variance + sky.variance
+        weight = np.where(frame.weight > 0, 1.0 / (1.0 / np.maximum(frame.weight, 1e-30) + sky.variance), 0.0).astype(np.float32)
+        return Calibrated(frame.data - sky.data, variance, weight, frame.mask | sky.mask, frame.sky, frame.gain, frame.read_noise)
+
+    def without_cosmics(self, frame: Calibrated) -> Calibrated:
+        """The frame with cosmic rays masked."""
+        noise = np.sqrt(np.maximum(frame.variance - np.maximum(frame.data, 0), 0))
+        found = cosmic_rays(frame.data, noise, frame.mask, threshold=self.cosmic_threshold, object_limit=self.cosmic_object_limit,
+                            neighbour_fraction=self.cosmic_neighbour_fraction, star_fwhm=self.star_fwhm)
+        return reweigh(frame, found.mask)
+
+    def describe_frame(self, frame: Calibrated) -> None:
+        """What can be asked of the frame afterwards."""
+        raw = self.raw
+        self.object, self.exptime, self.airmass = raw.object, raw.exptime, raw.airmass
+        self.effective_gain, self.read_noise = 1.0, float(np.mean(frame.read_noise))
+        levels = [one["saturation"] * gain for one, gain in zip(raw.amplifier_list, frame.gain, strict=True) if one.get("saturation")]
+        self.saturation = float(min(levels)) if levels else None  # type: ignore[assignment]
+        self.n_cosmic = int(np.count_nonzero(frame.mask & Bit.COSMIC))
+        self.n_saturated = int(np.count_nonzero(frame.mask & Bit.SATURATED))
+        self.bad_fraction = float(np.mean(frame.weight <= 0))
+        self.wcs = json.dumps(raw.trimmed_wcs())
+
+    def cards(self) -> dict[str, object]:
+        """The header of the frame."""
+        mjd = to_microseconds(self.raw.date_obs) / 86_400_000_000 + 40587.0
+        return {"INSTRUME": self.instrument.name, "CHIP": self.chip.name, "FILTER": self.filter.name, "OBJECT": self.object,
+                "EXPTIME": self.exptime, "AIRMASS": self.airmass, "MJD-OBS": round(mjd, 8), "GAIN": self.effective_gain,
+                "RDNOISE": self.read_noise, "SATURATE": self.saturation, "SKYLEVEL": self.sky_level, **json.loads(self.wcs or "{}")}
