@@ -28,13 +28,15 @@ from awe.instruments.tiles import decompress
 
 @dataclass(frozen=True)
 class Limits:
-    """What a file may hold at most."""
+    """What a file may hold at most; beyond `trusted_bytes` a compressed file may grow by `growth` and no more."""
 
     header_bytes: int = 4 << 20
     hdus: int = 1000
     pixels: int = 1 << 30
     data_bytes: int = 8 << 30
     surplus_bytes: int = 64 * BLOCK
+    trusted_bytes: int = 512 << 20
+    growth: int = 200
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,10 @@ class FitsFile:
         if structure.pixels > self.limits.pixels:
             raise FitsError(f"{self.name}: HDU {index} says it has {'x'.join(map(str, structure.shape[::-1]))} pixels, "
                             f"more than the limit of {self.limits.pixels}")
+        size = self.path.stat().st_size
+        if self._reader.spool is not None and total > max(self.limits.trusted_bytes, self.limits.growth * size):
+            raise FitsError(f"{self.name}: {size} compressed bytes should grow to {total} bytes of data up to HDU {index}, "
+                            f"more than {self.limits.growth} times; a decompression bomb")
         if total > self.limits.data_bytes:
             raise FitsError(f"{self.name}: says it has {total} bytes of data up to HDU {index}, more than the limit of "
                             f"{self.limits.data_bytes}")

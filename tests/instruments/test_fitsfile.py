@@ -222,6 +222,16 @@ def test_bzip2_bomb(tmp_path):
     assert "bomb" in refused(path)
 
 
+def test_a_bomb_that_keeps_its_promise(tmp_path):
+    """A header may promise what the limits allow, and little bytes grow to it: refused before it is unpacked."""
+    path = tmp_path / "bomb.fits.gz"
+    path.write_bytes(bomb(promise(20000, 20000), 1))
+    assert "bomb" in refused(path)
+    path.write_bytes(gzip.compress(promise(300, 300) + bytes(720000)))
+    with open_fits(path) as file:
+        assert file.pixels(0).sum() == 0
+
+
 def test_header_without_end(tmp_path):
     path = tmp_path / "h.fits"
     path.write_bytes(promise(2, 2)[:400].ljust(2880) + b" " * (8 << 20))
