@@ -194,7 +194,8 @@ class Expansion:
             for own, member in node.groups[name].items():
                 keys = self.member_keys(node, slot, sources[slot.member][member.oid])
                 ask = self.graph.ask(slot.type, keys, member_time(slot, member, node))
-                ask.per = own if slot.one_per else None
+                if slot.one_per:
+                    node.pers[name, ask] = own
                 asks.append(ask)
             node.inputs[name] = asks
             node.pending.remove(name)

@@ -167,7 +167,7 @@ class Graph:
         if name is None:
             return
         slot = Slots.of(node.cls).by_name[name]
-        ask = Ask(slot.type, edge.sel, edge.at, per=edge.per, origin=node, slot=name)
+        ask = Ask(slot.type, edge.sel, edge.at, origin=node, slot=name)
         there = self.asks.get((edge.sel, edge.at))
         if there is not None:
             ask = there
@@ -177,6 +177,8 @@ class Graph:
         elif isinstance(slot, Dependency):
             self._put(ask)
         node.edges.setdefault(name, []).append(edge)
+        if edge.per is not None:
+            node.pers[name, ask] = edge.per
         if isinstance(slot, Dependency):
             node.inputs[name] = ask
 
@@ -238,7 +240,8 @@ class Graph:
             assert isinstance(slot, DependencyList)
             source = sources[slot.member][member.oid]
             ask = self.ask(slot.type, self.expansion.member_keys(node, slot, source), member_time(slot, member, node))
-            ask.per = member.own if slot.one_per else None
+            if slot.one_per:
+                node.pers[name, ask] = member.own
             asked = node.inputs[name]
             assert isinstance(asked, list)
             asked.append(ask)

@@ -111,7 +111,7 @@ class Judge:
         now: set[bytes] = set()
         grown = 0
         for ask in asks:
-            own, child = ask.per or ask.sel, ask.node
+            own, child = node.own(name, ask), ask.node
             assert child is not None
             edge = recorded.get(own)
             if child.is_blocked:

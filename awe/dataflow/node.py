@@ -12,15 +12,14 @@ from awe.persist.declare import number_of, slots
 class Ask:
     """One question to the selection rule: which object of a class, with these keys, at this time.
 
-    `keys` is None while only the digest of the question is known.  A question that a set slot put for one member
-    remembers in `per` which object the member is made from.
+    `keys` is None while only the digest of the question is known.
     """
 
-    __slots__ = ("at", "cls", "keys", "node", "origin", "per", "sel", "slot", "winner")
+    __slots__ = ("at", "cls", "keys", "node", "origin", "sel", "slot", "winner")
 
-    def __init__(self, cls: type, sel: bytes, at: int, keys: dict[str, Any] | None = None, *, per: bytes | None = None,
+    def __init__(self, cls: type, sel: bytes, at: int, keys: dict[str, Any] | None = None, *,
                  origin: Node | None = None, slot: str = "") -> None:
-        self.cls, self.sel, self.at, self.keys, self.per = cls, sel, at, keys, per
+        self.cls, self.sel, self.at, self.keys = cls, sel, at, keys
         self.origin, self.slot = origin, slot
         self.node: Node | None = None
         self.winner: Winner | None = None
@@ -33,8 +32,31 @@ class Ask:
 class Node:
     """One target in a plan: an object that the rule picked, or one that would have to be made."""
 
-    __slots__ = ("anchor", "asked_at", "cls", "derivation", "edges", "groups", "identity", "inputs", "keys", "level", "member_at",
-                 "obj", "parameters", "pending", "predecessor", "tries", "reasons", "result", "sel", "state", "wants", "winner")
+    __slots__ = (
+        "anchor",
+        "asked_at",
+        "cls",
+        "derivation",
+        "edges",
+        "groups",
+        "identity",
+        "inputs",
+        "keys",
+        "level",
+        "member_at",
+        "obj",
+        "parameters",
+        "pending",
+        "pers",
+        "predecessor",
+        "reasons",
+        "result",
+        "sel",
+        "state",
+        "tries",
+        "wants",
+        "winner",
+    )
 
     def __init__(self, cls: type, sel: bytes, winner: Winner | None = None, keys: dict[str, Any] | None = None) -> None:
         self.cls, self.sel, self.winner, self.keys = cls, sel, winner, keys
@@ -45,6 +67,7 @@ class Node:
         self.groups: dict[str, dict[bytes, Member]] = {}
         self.wants: dict[str, tuple[bytes, int, int]] = {}
         self.pending: list[str] = []
+        self.pers: dict[tuple[str, Ask], bytes] = {}
         self.tries: list[str] = []
         self.parameters: dict[str, Any] = {}
         self.identity: object = winner.oid if winner else None
@@ -56,6 +79,10 @@ class Node:
         self.result: Any = None
         self.level = 0
         self.member_at = 0
+
+    def own(self, name: str, ask: Ask) -> bytes:
+        """What a member of a set slot is known by: the natural key of the object it is made from, else its own."""
+        return self.pers.get((name, ask), ask.sel)
 
     @property
     def exists(self) -> bool:

@@ -74,7 +74,7 @@ def gather_group(node: Node, name: str, slot: DependencyList[Any], asks: list[As
     if bad and (not slot.is_open or len(found) < slot.at_least) and not slot.optional:
         settled.blocked.extend(bad)
     settled.left_out.extend(bad)
-    settled.inputs.extend(Input(name, pos, result.oid, ask.sel, ask.at, result.value, ask.per)
+    settled.inputs.extend(Input(name, pos, result.oid, ask.sel, ask.at, result.value, node.pers.get((name, ask)))
                           for pos, (ask, result) in enumerate(found))
     if name in node.wants:
         sel, t_from, t_to = node.wants[name]
@@ -98,7 +98,7 @@ def is_cut_off(node: Node) -> bool:
     for name, slot in Slots.of(node.cls).by_name.items():
         asked = node.inputs.get(name)
         if isinstance(slot, DependencyList):
-            now = {ask.per or ask.sel: result.value for ask in (asked if isinstance(asked, list) else [])
+            now = {node.own(name, ask): result.value for ask in (asked if isinstance(asked, list) else [])
                    if (result := result_of(ask)) is not None}
             then = {edge.per or edge.sel: edge.input_value for edge in node.edges.get(name, ())}
             if slot.is_open:
