@@ -233,7 +233,9 @@ def _stars(frame: NDArray[Any], first: NDArray[np.float32], mask: NDArray[Any] |
            threshold: float) -> NDArray[np.bool_]:
     """Where a frame is brighter than the median of all frames, in units that have the same noise everywhere."""
     ratio = np.divide(frame, first, out=np.full(first.shape, np.nan, np.float32), where=first > 0, casting="same_kind")
-    return object_mask((ratio - np.nanmedian(ratio)) * np.sqrt(np.maximum(first, 0)), mask, threshold)
+    step = max(1, int((ratio.size / 1e6) ** 0.5))
+    level = imstat(ratio[::step, ::step]).median
+    return object_mask((ratio - np.float32(level)) * np.sqrt(np.maximum(first, 0)), mask, threshold)
 
 
 def _flat(found: Combined, levels: tuple[float, ...], gain: float | NDArray[Any] | None,
