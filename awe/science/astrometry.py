@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from awe.science import tpv
-from awe.science.match import Bounds, Match, match, mutual_pairs
+from awe.science.match import ANYWHERE, Bounds, Match, match, mutual_pairs
 from awe.science.wcs import Wcs, as_matrix
 
 Floats = NDArray[np.float64]
@@ -122,7 +122,7 @@ class Solution:
 
 
 def solve(x: Floats, y: Floats, flux: Floats, wcs: Wcs, reference: Reference, *, shape: Sequence[int],
-          error: Floats | None = None, degree: int = 3, epoch: float | None = None, bounds: Bounds = Bounds(),
+          error: Floats | None = None, degree: int = 3, epoch: float | None = None, bounds: Bounds = ANYWHERE,
           tolerance: float | None = None, least: int = 5, clip: float = 3.0) -> Solution:
     """Solve the astrometry of a frame.
 

@@ -2,15 +2,15 @@
 
 Frames come as windows of one tile's grid and are read in bands of rows, so that memory grows with the number of frames
 per band only. Clipping is about the median and allows for what is not noise: the scatter that differing seeing makes in
-the cores of stars is a fraction of the signal, so the threshold is ``sqrt((clip * sigma)^2 + (allowance * signal)^2)``
-(the idea of Gruen, Seitz & Bernstein 2014, PASP 126, 158). A pixel is rejected for good reason or not at all, or bright
-stars would be biased.
+the cores and on the slopes of stars is a fraction of the signal around, so the threshold is ``sqrt((clip * sigma)^2 +
+(allowance * signal)^2)`` with the largest median within `REACH` pixels as signal (the idea of Gruen, Seitz & Bernstein
+2014, PASP 126, 158). A pixel is rejected for good reason or not at all, or bright stars would be biased.
 """
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numba import njit, prange
@@ -23,14 +23,11 @@ from awe.science.regrid import Regridded
 Plane = NDArray[np.float32]
 METHODS = ("weighted", "clipped", "median")
 MAX_FRAMES = 4096
+REACH = 2
+"""Pixels around, whose signal counts for the allowance of clipping."""
 
 
-class Section(Protocol):
-    """What `Layer.read` returns: planes over the rows that were asked for."""
-
-    data: Plane
-    variance: Plane
-    mask: NDArray[np.uint16]
+Planes = tuple[Plane, Plane, Plane, NDArray[np.uint16]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +38,9 @@ class Layer:
     ----------
     window : Window
         Of the frame on the tile's grid.
-    read : callable (y0, y1) -> (data, variance, mask)
-        Gives rows y0 to y1 (0-based, half-open, of the frame): float32 data with NaN for nothing, float32 variance with
-        0 for nothing, uint16 mask.
+    read : callable (y0, y1) -> (data, variance, weight, mask)
+        Gives rows y0 to y1 (0-based, half-open, of the frame): float32 data with NaN for nothing, float32 variance (with
+        source noise) and weight (without it) with 0 for nothing, uint16 mask.
     flux_scale : float
         Factor on the data, to the common zero point.
     background : float
@@ -51,15 +48,16 @@ class Layer:
     """
 
     window: Window
-    read: Callable[[int, int], tuple[Plane, Plane, NDArray[np.uint16]]]
+    read: Callable[[int, int], Planes]
     flux_scale: float = 1.0
     background: float = 0.0
 
     @classmethod
     def of(cls, frame: Regridded, flux_scale: float = 1.0, background: float = 0.0) -> Layer:
         """Return a frame in memory as a layer."""
-        return cls(frame.window, lambda y0, y1: (frame.data[y0:y1], frame.variance[y0:y1], frame.mask[y0:y1]),
-                   flux_scale, background)
+        def read(y0: int, y1: int) -> Planes:
+            return frame.data[y0:y1], frame.variance[y0:y1], frame.weight[y0:y1], frame.mask[y0:y1]
+        return cls(frame.window, read, flux_scale, background)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +69,9 @@ class Coadded:
     data : float32 array (ny, nx)
         NaN where no frame has data.
     variance : float32 array (ny, nx)
-        Effective variance of the average (see `awe.science.regrid`); 0 where there is none.
+        Effective variance of the average, source noise included (see `awe.science.regrid`); 0 where there is none.
     weight : float32 array (ny, nx)
-        Its inverse; 0 where there is none.
+        Its inverse without source noise; 0 where there is none.
     coverage : uint16 array (ny, nx)
         Frames that went in.
     rejected : uint16 array (ny, nx)
@@ -92,7 +90,7 @@ class Coadded:
     window: Window
 
 
-def coadd(frames: Sequence[Regridded | Layer], *, combine: str = "clipped", clip: float = 4.0, allowance: float = 0.3,
+def coadd(frames: Sequence[Regridded | Layer], *, combine: str = "clipped", clip: float = 4.0, allowance: float = 0.7,
           least: int = 3, window: Window | None = None, band_pixels: int = 24_000_000) -> Coadded:
     """Average frames on one grid.
 
@@ -102,11 +100,13 @@ def coadd(frames: Sequence[Regridded | Layer], *, combine: str = "clipped", clip
         On the same tile and pixel scale (tiles of `Regridded` are compared); their order does not matter but for the
         last bits of float64 sums.
     combine : str
-        ``weighted`` (inverse variance), ``clipped`` (the same after clipping) or ``median``.
+        ``weighted`` (by the weights, which know no source noise: else the bright side of every fluctuation would count
+        less, and stars be faint), ``clipped`` (the same after clipping) or ``median``.
     clip : float
         In standard deviations of each frame's own noise about the median.
     allowance : float
-        Fraction of the local signal (the median, above zero) that is never clipped, for differing seeing.
+        Fraction of the signal around (the largest median within 2 pixels, above zero) that is never clipped, for seeing
+        that differs by up to half.
     least : int
         Where fewer frames have data nothing is clipped.
     window : Window, optional
@@ -128,19 +128,22 @@ def coadd(frames: Sequence[Regridded | Layer], *, combine: str = "clipped", clip
     used = [layer for layer in layers if not layer.window.intersection(window).is_empty]
     if not used:
         raise PermanentError(f"asked for a coadd over the window {tuple(window)}: none of {len(layers)} frames reaches it")
-    data, variance = (np.empty(window.shape, np.float32) for _ in range(2))
+    data, variance, weight = (np.empty(window.shape, np.float32) for _ in range(3))
     coverage, rejected, mask = (np.zeros(window.shape, np.uint16) for _ in range(3))
     rows = max(16, band_pixels // max(window.nx * len(used), 1))
     for y0 in range(0, window.ny, rows):
-        band = Window(window.x0, window.y0 + y0, window.nx, min(rows, window.ny - y0))
+        inner = min(rows, window.ny - y0)
+        below = min(REACH, y0)
+        band = Window(window.x0, window.y0 + y0 - below, window.nx,
+                      below + inner + min(REACH, window.ny - y0 - inner))
         stack = _stack(used, band)
-        part = slice(y0, y0 + band.ny)
+        part = slice(y0, y0 + inner)
         if stack is None:
-            data[part], variance[part], mask[part] = np.nan, 0, 64
+            data[part], variance[part], weight[part], mask[part] = np.nan, 0, 0, 64
             continue
-        _combine(*stack, METHODS.index(combine), float(clip), float(allowance), int(least), data[part], variance[part],
-                 coverage[part], rejected[part], mask[part])
-    weight = np.divide(np.float32(1), variance, out=np.zeros_like(variance), where=variance > 0)
+        middle = _medians(stack[0], stack[1], stack[2]) if combine != "weighted" else np.zeros((1, 1))
+        _combine(*(plane[:, below:below + inner] for plane in stack), middle, below, METHODS.index(combine), float(clip), float(allowance), int(least), data[part], variance[part],
+                 weight[part], coverage[part], rejected[part], mask[part])
     return Coadded(data, variance, weight, coverage, rejected, mask, window)
 
 
@@ -156,27 +159,29 @@ def _layers(frames: Sequence[Regridded | Layer], combine: str) -> list[Layer]:
 
 
 def _stack(layers: Sequence[Layer], band: Window) -> Any:
-    """Return data, variance, mask (n, ny, nx) of the frames that reach the band, or None."""
+    """Return data, variance, weight, mask (n, ny, nx) of the frames that reach the band, or None."""
     parts = []
     for layer in layers:
         common = layer.window.intersection(band)
         if common.is_empty:
             continue
         y0 = common.y0 - layer.window.y0
-        data, variance, mask = layer.read(y0, y0 + common.ny)
-        rows = Window(layer.window.x0, common.y0, layer.window.nx, common.ny)
-        parts.append((layer, common, tuple(p[common.within(rows)] for p in (data, variance, mask))))
+        rows = common.within(Window(layer.window.x0, common.y0, layer.window.nx, common.ny))
+        a, b, c, d = layer.read(y0, y0 + common.ny)
+        parts.append((layer, common, (a[rows], b[rows], c[rows], d[rows])))
     if not parts:
         return None
     shape = (len(parts), band.ny, band.nx)
-    data, variance, mask = np.full(shape, np.nan, np.float32), np.zeros(shape, np.float32), np.zeros(shape, np.uint16)
+    data, variance, weight = np.full(shape, np.nan, np.float32), np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    mask = np.zeros(shape, np.uint16)
     for k, (layer, common, planes) in enumerate(parts):
         where = (k, *common.within(band))
         factor = np.float32(layer.flux_scale)
         data[where] = (planes[0] - np.float32(layer.background)) * factor
         variance[where] = planes[1] * factor * factor
-        mask[where] = planes[2]
-    return data, variance, mask
+        weight[where] = planes[2] / (factor * factor)
+        mask[where] = planes[3]
+    return data, variance, weight, mask
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -195,55 +200,94 @@ def _median(values: Any, n: int) -> float:
 
 
 @njit(cache=True, parallel=True, nogil=True)  # type: ignore[untyped-decorator]
-def _combine(data: Any, variance: Any, mask: Any, method: int, clip: float, allowance: float, least: int, out: Any,
-             out_var: Any, coverage: Any, rejected: Any, out_mask: Any) -> None:
-    """Average a stack; `method` is the place in METHODS."""
+def _medians(data: Any, variance: Any, weight: Any) -> Any:
+    """Return the median of the frames that have data, float64 (ny, nx); 0 where none has."""
+    count, height, width = data.shape
+    out = np.zeros((height, width))
+    for row in prange(height):
+        values = np.empty(count)
+        for col in range(width):
+            n = 0
+            for k in range(count):
+                v = data[k, row, col]
+                if v == v and variance[k, row, col] > 0.0 and weight[k, row, col] > 0.0:
+                    values[n] = v
+                    n += 1
+            if n > 0:
+                out[row, col] = _median(values, n)
+    return out
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _stands_out(values: Any, weights: Any, n: int, middle: float, clip: float) -> bool:
+    """Return whether any value is beyond the plain threshold; only then the wider one is worth computing."""
+    for k in range(n):
+        if (values[k] - middle) ** 2 * weights[k] > clip * clip:
+            return True
+    return False
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _signal(medians: Any, row: int, col: int) -> float:
+    """Return the largest median within `REACH` pixels, at least 0."""
+    best = 0.0
+    for y in range(max(row - REACH, 0), min(row + REACH + 1, medians.shape[0])):
+        for x in range(max(col - REACH, 0), min(col + REACH + 1, medians.shape[1])):
+            best = max(best, medians[y, x])
+    return best
+
+
+@njit(cache=True, parallel=True, nogil=True)  # type: ignore[untyped-decorator]
+def _combine(data: Any, variance: Any, weight: Any, mask: Any, medians: Any, below: int, method: int, clip: float,
+             allowance: float, least: int, out: Any, out_var: Any, out_weight: Any, coverage: Any, rejected: Any,
+             out_mask: Any) -> None:
+    """Average a stack; `medians` begins `below` rows earlier, `method` is the place in METHODS."""
     count, height, width = data.shape
     for row in prange(height):
-        values, errors, order, sorting = np.empty(count), np.empty(count), np.empty(count, np.int64), np.empty(count)
+        values, errors, weights, sorting = np.empty(count), np.empty(count), np.empty(count), np.empty(count)
         for col in range(width):
             n = 0
             common = np.uint16(65535)
             for k in range(count):
-                v, e = data[k, row, col], variance[k, row, col]
-                if v == v and e > 0.0:
-                    values[n], errors[n], order[n] = v, e, k
+                v, e, w = data[k, row, col], variance[k, row, col], weight[k, row, col]
+                if v == v and e > 0.0 and w > 0.0:
+                    values[n], errors[n], weights[n] = v, e, w
                     common &= mask[k, row, col]
                     n += 1
             if n == 0:
                 out[row, col], out_var[row, col], out_mask[row, col] = np.nan, 0.0, np.uint16(64)
+                out_weight[row, col] = 0.0
                 continue
-            middle = 0.0
-            if method > 0:
-                sorting[:n] = values[:n]
-                middle = _median(sorting, n)
+            middle = medians[below + row, col] if method > 0 else 0.0
             lost = 0
-            if method == 1 and n >= least:
-                extra = allowance * max(middle, 0.0)
-                smallest = errors[0]
-                for k in range(1, n):
-                    smallest = min(smallest, errors[k])
+            if method == 1 and n >= least and _stands_out(values, weights, n, middle, clip):
+                extra = allowance * _signal(medians, below + row, col)
                 for k in range(n):
-                    # a hit raises its own variance where that was estimated from the pixel: trust the quietest as well
-                    noise = min(errors[k], 4.0 * smallest + extra)
-                    limit = clip * clip * noise + extra * extra
+                    sorting[k] = max(errors[k] - 1.0 / weights[k], 0.0)
+                source = _median(sorting, n)  # a hit raises its own variance: the source noise is what most frames say
+                for k in range(n):
+                    limit = clip * clip * (1.0 / weights[k] + source) + extra * extra
                     if (values[k] - middle) ** 2 > limit:
-                        errors[k] = -1.0
+                        weights[k] = 0.0
                         lost += 1
-            sw = swv = swe = 0.0
+            sw = swv = swe = spread = 0.0
             for k in range(n):
-                if errors[k] > 0.0:
-                    w = 1.0 / errors[k]
-                    sw += w
-                    swv += w * values[k]
+                w = weights[k]
+                sw += w
+                swv += w * values[k]
+                swe += w * w * errors[k]
+                spread += 1.0 / w if w > 0.0 else 0.0
             coverage[row, col], rejected[row, col], out_mask[row, col] = n - lost, lost, common
             if sw <= 0.0:
                 out[row, col], out_var[row, col], out_mask[row, col] = np.nan, 0.0, common | np.uint16(64)
+                out_weight[row, col] = 0.0
                 continue
             if method == 2:
+                swe = 0.0
                 for k in range(n):
                     swe += errors[k]
-                factor = 1.0 if n < 3 else np.pi / 2.0 * (1.0 if n > 20 else 1.0 - 0.75 / n)
+                factor = 1.0 if n < 3 else np.pi / 2.0 * (1.0 - 1.0 / n)
                 out[row, col], out_var[row, col] = middle, factor * swe / (n * n)
+                out_weight[row, col] = n * n / (factor * spread)
             else:
-                out[row, col], out_var[row, col] = swv / sw, 1.0 / sw
+                out[row, col], out_var[row, col], out_weight[row, col] = swv / sw, swe / (sw * sw), sw

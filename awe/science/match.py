@@ -46,6 +46,10 @@ class Bounds:
     parities: tuple[int, ...] = (1, -1)
 
 
+ANYWHERE = Bounds()
+"""The default: 5 arcmin, any rotation, 5 % in scale, either parity."""
+
+
 @dataclass(frozen=True, eq=False)
 class Match:
     """What was found: reference = matrix @ source + shift.
@@ -78,7 +82,7 @@ class Match:
     offset: tuple[float, float] = (0.0, 0.0)
 
 
-def match(source: Floats, brightness: Floats, reference: Floats, magnitude: Floats, *, bounds: Bounds = Bounds(),
+def match(source: Floats, brightness: Floats, reference: Floats, magnitude: Floats, *, bounds: Bounds = ANYWHERE,
           tolerance: float = 3.0, least: int = 5, chance: float = -5.0) -> Match:
     """Match a list of sources to a reference list.
 
@@ -251,7 +255,7 @@ def _verify(src: Floats, ref: Floats, tree: Any, proposal: Floats, parity: int, 
     matrix, shift = np.array([[parity * c, -s], [parity * s, c]]), np.array([dx, dy])
     pairs = np.zeros((0, 2), np.intp)
     inside = max(int(np.count_nonzero(tree.query(src @ matrix.T + shift, distance_upper_bound=size)[0] < np.inf)), 1)
-    floor = 0.5 + inside * math.pi * tolerance ** 2 * len(ref) / (math.pi * (size + bounds.offset) ** 2)
+    expected = inside * math.pi * tolerance ** 2 * len(ref) / (math.pi * (size + bounds.offset) ** 2)
     trials = _trials(bounds, tolerance, size)
     for part, radius in ((150, 2.0), (400, 1.5), (len(src), 1.0), (len(src), 1.0)):
         pairs = mutual_pairs(src[:part] @ matrix.T + shift, ref, radius * tolerance, tree)
@@ -260,12 +264,12 @@ def _verify(src: Floats, ref: Floats, tree: Any, proposal: Floats, parity: int, 
         matrix, shift = similarity(src[pairs[:, 0]], ref[pairs[:, 1]], parity)
     moved = src @ matrix.T + shift
     pairs = mutual_pairs(moved, ref, tolerance, tree)
-    if len(pairs) < 3 or trials + _log10_poisson_tail(len(pairs), floor * 0.5) > -1.0:
+    if len(pairs) < 3 or trials + _log10_poisson_tail(len(pairs), max(expected, 0.5 / 12.0)) > -1.0:
         return Match(False, "")
     angles = np.arange(12) * (2.0 * np.pi / 12.0)
     beside = [len(mutual_pairs(moved + r * tolerance * np.array([math.cos(t), math.sin(t)]), ref, tolerance, tree))
               for t, r in zip(angles, (4.0, 6.0, 9.0) * 4, strict=True)]
-    chance = max(float(np.mean(beside)), floor * 0.5)
+    chance = max((sum(beside) + 0.5) / len(beside), expected)
     log_chance = trials + _log10_poisson_tail(len(pairs), chance)
     rotation = math.degrees(math.atan2(matrix[1, 1], matrix[0, 1]) - math.pi / 2.0)
     rotation = (rotation + 180.0) % 360.0 - 180.0

@@ -13,7 +13,7 @@ of single pixels is smaller by `Regridded.noise_ratio`.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,9 @@ class Regridded:
     data : float32 array (ny, nx)
         Flux per output pixel; NaN where there is none.
     variance : float32 array (ny, nx)
-        Effective variance, see the module; 0 where there is none, so that weight = 1/variance must ask.
+        Effective variance, source noise included, see the module; 0 where there is none.
+    weight : float32 array (ny, nx)
+        Inverse effective variance without source noise; 0 where there is none.
     mask : uint16 array (ny, nx)
         Bits of the input pixels under the kernel's core; NO_DATA where there is none.
     window : Window
@@ -59,16 +61,13 @@ class Regridded:
 
     data: Plane
     variance: Plane
+    weight: Plane
     mask: Bits
     window: Window
     tile: str
     scale: float
     noise_ratio: float = 1.0
     wcs_error: float = 0.0
-    weight: Plane = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "weight", weight_of(self.data, self.variance))
 
     @property
     def coverage(self) -> NDArray[np.bool_]:
@@ -81,15 +80,9 @@ class Regridded:
         return Tile(self.tile).wcs(self.scale, self.window)
 
 
-def weight_of(data: Plane, variance: Plane) -> Plane:
-    """Return the inverse variance; 0 where the data are not finite or the variance is not positive."""
-    good = np.isfinite(data) & (variance > 0) & np.isfinite(variance)
-    return np.divide(np.float32(1), variance, out=np.zeros_like(variance), where=good)
-
-
 def regrid(data: NDArray[np.generic], variance: NDArray[np.generic] | None, mask: NDArray[np.generic] | None, wcs: Wcs,
-           tile: str, scale: float, *, window: Window | None = None, flux_scale: float = 1.0, background: float = 0.0,
-           tolerance: float = 1e-3) -> Regridded:
+           tile: str, scale: float, *, weight: NDArray[np.generic] | None = None, window: Window | None = None,
+           flux_scale: float = 1.0, background: float = 0.0, tolerance: float = 1e-3) -> Regridded:
     """Put a frame on the grid of a tile.
 
     Parameters
@@ -97,7 +90,7 @@ def regrid(data: NDArray[np.generic], variance: NDArray[np.generic] | None, mask
     data : array (ny, nx)
         Any real dtype; NaN is bad.
     variance : array (ny, nx), optional
-        Of each pixel; 1 where not given. Pixels with a variance that is not positive are bad.
+        Of each pixel, source noise included; 1 where not given. Pixels with a variance that is not positive are bad.
     mask : array (ny, nx), optional
         Bits of `awe.science.mask`; pixels without weight are bad. All bits travel.
     wcs : Wcs
@@ -106,6 +99,9 @@ def regrid(data: NDArray[np.generic], variance: NDArray[np.generic] | None, mask
         Name of the tile (`awe.science.grid.tile_of`).
     scale : float
         Arcseconds per output pixel.
+    weight : array (ny, nx), optional
+        Inverse variance without source noise, for averaging; ``1 / variance`` where not given, which biases the
+        averages of stars low if that holds source noise. Pixels of weight 0 are bad.
     window : Window, optional
         Output window; the smallest that holds the frame where not given.
     flux_scale : float
@@ -122,9 +118,9 @@ def regrid(data: NDArray[np.generic], variance: NDArray[np.generic] | None, mask
     Raises
     ------
     PermanentError
-        The frame is not on the tile's half of the sky, or more than 8 million times finer or coarser.
+        The frame is not on the tile's half of the sky, pixels differ by more than a factor of 30, or shapes differ.
     """
-    image, var, bits = _prepared(data, variance, mask, background)
+    image, var, sky, bits = _prepared(data, variance, weight, mask, background)
     grid = Tile(tile).grid(scale)
     ratio = (scale / wcs.pixel_scale) ** 2
     if not (1e-3 < ratio < 1e3):
@@ -139,25 +135,34 @@ def regrid(data: NDArray[np.generic], variance: NDArray[np.generic] | None, mask
         raise PermanentError(f"asked to regrid to the empty window {tuple(window)} of tile {tile}")
     xs, ys, step, wcs_error = _sparse(wcs, grid, window, tolerance, image.shape)
     stretch = max(1.0, math.sqrt(ratio))
-    out, out_var, out_bits, white = (np.empty(window.shape, t) for t in (np.float32, np.float32, np.uint16, np.float32))
-    _lanczos(image, var, bits, xs, ys, step, float(flux_scale), _table(), stretch, out, out_var, out_bits, white)
+    out, out_var, out_sky, white = (np.empty(window.shape, np.float32) for _ in range(4))
+    out_bits = np.empty(window.shape, np.uint16)
+    _lanczos(image, var, sky, bits, xs, ys, step, float(flux_scale), _table(), stretch, out, out_var, out_sky, out_bits,
+             white)
     seen = white[white > 0]
     noise = float(np.sqrt(np.median(seen))) if len(seen) else 1.0
-    return Regridded(out, out_var, out_bits, window, tile, float(scale), noise, wcs_error)
+    return Regridded(out, out_var, out_sky, out_bits, window, tile, float(scale), noise, wcs_error)
 
 
-def _prepared(data: NDArray[np.generic], variance: NDArray[np.generic] | None, mask: NDArray[np.generic] | None,
-              background: float) -> tuple[Plane, Plane, Bits]:
-    """Return the image with NaN at bad pixels, its variance and its mask."""
+def _prepared(data: NDArray[np.generic], variance: NDArray[np.generic] | None, weight: NDArray[np.generic] | None,
+              mask: NDArray[np.generic] | None, background: float) -> tuple[Plane, Plane, Plane, Bits]:
+    """Return the image with NaN at bad pixels, its variance, that of the sky alone, and its mask."""
     image = np.array(data, dtype=np.float32, order="C")
     var = np.ones_like(image) if variance is None else np.ascontiguousarray(variance, dtype=np.float32)
     bits = np.zeros(image.shape, np.uint16) if mask is None else np.ascontiguousarray(mask).astype(np.uint16)
-    if var.shape != image.shape or bits.shape != image.shape:
-        raise PermanentError(f"asked to regrid data {image.shape} with variance {var.shape} and mask {bits.shape}: "
-                             "the shapes must be the same")
+    shapes = [image.shape, var.shape, bits.shape, image.shape if weight is None else weight.shape]
+    if image.ndim != 2 or len(set(shapes)) > 1:
+        raise PermanentError("asked to regrid data, variance, mask and weight of the shapes "
+                             f"{', '.join(map(str, shapes))}: they must be the same")
     image -= np.float32(background)
+    sky = var
+    if weight is not None:
+        w = np.ascontiguousarray(weight, dtype=np.float32)
+        good = (w > 0) & np.isfinite(w)
+        sky = np.divide(np.float32(1), w, out=np.zeros_like(w), where=good)
+        image[~good] = np.nan
     image[((bits & NO_WEIGHT) != 0) | ~(var > 0) | ~np.isfinite(var) | ~np.isfinite(image)] = np.nan
-    return image, var, bits
+    return image, var, sky, bits
 
 
 def _sparse(wcs: Wcs, grid: Wcs, window: Window, tolerance: float,
@@ -200,8 +205,8 @@ def _kernel(table: Any, distance: float) -> float:
 
 
 @njit(cache=True, parallel=True, nogil=True)  # type: ignore[untyped-decorator]
-def _lanczos(image: Any, var: Any, bits: Any, xs: Any, ys: Any, step: int, flux_scale: float, table: Any, stretch: float,
-             out: Any, out_var: Any, out_bits: Any, white: Any) -> None:
+def _lanczos(image: Any, var: Any, sky: Any, bits: Any, xs: Any, ys: Any, step: int, flux_scale: float, table: Any,
+             stretch: float, out: Any, out_var: Any, out_sky: Any, out_bits: Any, white: Any) -> None:
     """Fill the outputs, row by row; see `regrid`. `white` is the variance of a pixel of unit white noise over out_var."""
     ny, nx = image.shape
     height, width = out.shape
@@ -219,7 +224,7 @@ def _lanczos(image: Any, var: Any, bits: Any, xs: Any, ys: Any, step: int, flux_
             x = (x00 * (1 - fx) + x01 * fx) * (1 - fy) + (x10 * (1 - fx) + x11 * fx) * fy
             y = (y00 * (1 - fx) + y01 * fx) * (1 - fy) + (y10 * (1 - fx) + y11 * fx) * fy
             out[row, col], out_var[row, col], out_bits[row, col] = np.nan, 0.0, np.uint16(64)
-            white[row, col] = 0.0
+            white[row, col], out_sky[row, col] = 0.0, 0.0
             if not (-0.5 <= x <= nx - 0.5 and -0.5 <= y <= ny - 0.5):
                 continue
             dxx, dxy = (x01 - x00) * (1 - fy) + (x11 - x10) * fy, (x10 - x00) * (1 - fx) + (x11 - x01) * fx
@@ -229,7 +234,32 @@ def _lanczos(image: Any, var: Any, bits: Any, xs: Any, ys: Any, step: int, flux_
             for k in range(taps):
                 wx[k] = _kernel(table, (first_x + k - x) / stretch)
                 wy[k] = _kernel(table, (first_y + k - y) / stretch)
-            total = value = noise = share = missing = whole = squares = 0.0
+            factor = area * flux_scale
+            if stretch == 1.0 and first_x >= 0 and first_y >= 0 and first_x + 5 < nx and first_y + 5 < ny:
+                value = 0.0
+                for j in range(6):
+                    line = 0.0
+                    for i in range(6):
+                        line += wx[i] * image[first_y + j, first_x + i]
+                    value += wy[j] * line
+                if value == value:
+                    sum_x = sum_y = square_x = square_y = 0.0
+                    for i in range(6):
+                        sum_x, sum_y = sum_x + wx[i], sum_y + wy[i]
+                        square_x, square_y = square_x + wx[i] * wx[i], square_y + wy[i] * wy[i]
+                    total = sum_x * sum_y
+                    ix, iy = first_x + 2, first_y + 2
+                    px, py = x - ix, y - iy
+                    a, b, c, d = (1 - px) * (1 - py), px * (1 - py), (1 - px) * py, px * py
+                    out[row, col] = value / total * factor
+                    out_var[row, col] = (a * var[iy, ix] + b * var[iy, ix + 1] + c * var[iy + 1, ix]
+                                         + d * var[iy + 1, ix + 1]) * area * flux_scale * flux_scale
+                    plain = (a * sky[iy, ix] + b * sky[iy, ix + 1] + c * sky[iy + 1, ix] + d * sky[iy + 1, ix + 1])
+                    out_sky[row, col] = 1.0 / (plain * area * flux_scale * flux_scale)
+                    out_bits[row, col] = bits[iy, ix] | bits[iy, ix + 1] | bits[iy + 1, ix] | bits[iy + 1, ix + 1]
+                    white[row, col] = square_x * square_y / (total * total) * area
+                    continue
+            total = value = noise = plain = share = missing = whole = squares = 0.0
             seen = np.uint16(0)
             for j in range(taps):
                 if wy[j] == 0.0:
@@ -256,12 +286,13 @@ def _lanczos(image: Any, var: Any, bits: Any, xs: Any, ys: Any, step: int, flux_
                     total += w
                     squares += w * w
                     noise += core * var[iy, ix]
+                    plain += core * sky[iy, ix]
                     share += core
             if total <= 0.3 * stretch * stretch or share <= 0.0 or missing > MISSING_LIMIT * whole:
                 out_bits[row, col] = seen | np.uint16(64)
                 continue
-            factor = area * flux_scale
             out[row, col] = value / total * factor
+            out_sky[row, col] = share / (plain * area * flux_scale * flux_scale)
             out_var[row, col] = noise / share * area * flux_scale * flux_scale
             out_bits[row, col] = seen
             white[row, col] = squares / (total * total) * area
