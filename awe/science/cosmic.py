@@ -56,7 +56,8 @@ class CosmicRays:
 def cosmic_rays(data: NDArray[Any], read_noise: float | NDArray[Any], mask: NDArray[Any] | None = None,
                 gain: float | NDArray[Any] = 1.0, background: float = 0.0, noise: NDArray[Any] | None = None,
                 threshold: float = 4.5, neighbour_fraction: float = 0.3, object_limit: float = 5.0,
-                iterations: int = 4, star_fwhm: float = 2.0, grow: int = 0) -> CosmicRays:
+                iterations: int = 4, star_fwhm: float = 2.0, grow: int = 0,
+                flat: NDArray[Any] | None = None) -> CosmicRays:
     """Find the pixels that cosmic rays hit.
 
     Parameters
@@ -87,6 +88,9 @@ def cosmic_rays(data: NDArray[Any], read_noise: float | NDArray[Any], mask: NDAr
         Smallest width of a star, pixels; 0 turns the added test off.
     grow : int
         Pixels by which the mask is grown in the end.
+    flat : (ny, nx) array, optional
+        The flat that `data` was divided by: where it is low (a vignetted corner) the same light is noisier,
+        by 1/flat in photon variance and 1/flat^2 in that of the read noise.
 
     Returns
     -------
@@ -98,11 +102,11 @@ def cosmic_rays(data: NDArray[Any], read_noise: float | NDArray[Any], mask: NDAr
         Not an image, or planes of another shape.
     """
     shape = data.shape
-    planes = [plane for plane in (mask, noise, read_noise, gain) if isinstance(plane, np.ndarray) and plane.ndim]
+    planes = [plane for plane in (mask, noise, read_noise, gain, flat) if isinstance(plane, np.ndarray) and plane.ndim]
     if len(shape) != 2 or any(plane.shape != shape for plane in planes):
         raise FitsError(f"cosmic rays need an image with planes of its shape {shape}, not {[p.shape for p in planes]}")
     clean, state = _prepare(data, mask, gain, background)
-    rest = _noise_plane(shape, read_noise, gain, noise)
+    rest, photons = _noise_planes(shape, read_noise, gain, noise, flat)
     found = np.zeros(clean.shape, np.bool_)
     fresh = np.zeros(clean.shape, np.bool_)
     limits = _star_limits(star_fwhm)
@@ -113,7 +117,7 @@ def cosmic_rays(data: NDArray[Any], read_noise: float | NDArray[Any], mask: NDAr
         rounds += 1
 
         def band(row: int, _: int, dirty: NDArray[np.bool_] = dirty) -> None:
-            _detect(clean, state, rest, found, fresh, dirty[row], row, shape[0], shape[1], noise is None,
+            _detect(clean, state, rest, found, fresh, dirty[row], row, shape[0], shape[1], photons,
                     threshold, neighbour_fraction * threshold, object_limit, limits)
 
         run(band, rows, 1)
@@ -147,15 +151,19 @@ def _prepare(data: NDArray[Any], mask: NDArray[Any] | None, gain: float | NDArra
     return clean, padded
 
 
-def _noise_plane(shape: tuple[int, ...], read_noise: float | NDArray[Any], gain: float | NDArray[Any],
-                 noise: NDArray[Any] | None) -> NDArray[np.float32]:
-    """Padded variance in electrons: of read noise alone, or of everything where a noise plane is given."""
+def _noise_planes(shape: tuple[int, ...], read_noise: float | NDArray[Any], gain: float | NDArray[Any],
+                  noise: NDArray[Any] | None,
+                  flat: NDArray[Any] | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Padded planes: variance that does not depend on light, electrons^2, and variance per electron of light."""
+    share = np.float32(1) if flat is None else 1.0 / np.maximum(np.nan_to_num(np.asarray(flat, np.float32)), 1e-3)
     if noise is None:
-        sigma = np.broadcast_to(np.asarray(read_noise, np.float32), shape)
+        sigma, photons = np.asarray(read_noise, np.float32) * share, share
     else:
-        sigma = np.asarray(noise, np.float32) * np.asarray(gain, np.float32)
+        sigma, photons = np.asarray(noise, np.float32) * np.asarray(gain, np.float32), np.float32(0)
     variance = np.maximum(np.nan_to_num(sigma.astype(np.float32) ** 2, nan=1e30, posinf=1e30), np.float32(1e-6))
-    return np.pad(variance, _PAD, mode="reflect")
+    planes = (np.broadcast_to(np.asarray(plane, np.float32), shape) for plane in (variance, photons))
+    first, second = (np.pad(plane, _PAD, mode="reflect") for plane in planes)
+    return first, second
 
 
 def _star_limits(fwhm: float) -> NDArray[np.float32]:
@@ -294,8 +302,8 @@ def _detect(clean, state, rest, found, fresh, dirty, row, ny, nx, photons,  # ty
         h, w = y1 - y0 + 8, x1 - x0 + 8
         _median5(clean[y0 + _PAD - 6:y1 + _PAD + 6, x0 + _PAD - 6:x1 + _PAD + 6], rows[:h + 4, :w], median[:h, :w])
         _laplacian(clean[y0 + _PAD - 5:y1 + _PAD + 5, x0 + _PAD - 5:x1 + _PAD + 5],
-                   rest[y0 + _PAD - 4:y1 + _PAD + 4, x0 + _PAD - 4:x1 + _PAD + 4], median[:h, :w], photons,
-                   signal[:h, :w])
+                   rest[y0 + _PAD - 4:y1 + _PAD + 4, x0 + _PAD - 4:x1 + _PAD + 4], median[:h, :w],
+                   photons[y0 + _PAD - 4:y1 + _PAD + 4, x0 + _PAD - 4:x1 + _PAD + 4], signal[:h, :w])
         _median5(signal[:h, :w], rows[:h, :w - 4], smooth[:h - 4, :w - 4])
         any_seed = False
         for y in range(h - 4):
@@ -305,7 +313,7 @@ def _detect(clean, state, rest, found, fresh, dirty, row, ny, nx, photons,  # ty
                 if smooth[y, x] > limit:
                     v, u = y + y0 - 2 + _PAD, x + x0 - 2 + _PAD
                     if state[v, u] == 0 and not found[v, u] and not _beside_star(state, clean, v, u):
-                        variance = rest[v, u] + (max(median[y + 2, x + 2], np.float32(0)) if photons else np.float32(0))
+                        variance = rest[v, u] + max(median[y + 2, x + 2], np.float32(0)) * photons[v, u]
                         sigma = np.sqrt(variance)
                         if clean[v, u] - median[y + 2, x + 2] < threshold * sigma:
                             continue
@@ -329,7 +337,7 @@ def _laplacian(image, rest, median, photons, signal):  # type: ignore[no-untyped
             c, d = image[y, x + 1], image[y + 2, x + 1]
             zero = np.float32(0)
             total = max(a - c, zero) + max(a - d, zero) + max(b - c, zero) + max(b - d, zero)
-            variance = rest[y, x] + (max(median[y, x], zero) if photons else zero)
+            variance = rest[y, x] + max(median[y, x], zero) * photons[y, x]
             signal[y, x] = np.float32(0.125) * total / np.sqrt(variance)
 
 

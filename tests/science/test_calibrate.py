@@ -91,7 +91,8 @@ class Calibration:
                           gain=self.gain, read_noise=self.noise, bias_variance=self.bias.variance,
                           dark_variance=self.dark.variance, flat_variance=self.flat.variance,
                           masks=[self.bias.mask, self.dark.mask, self.hot.mask, self.cold.mask, self.flat.mask])
-        rays = cosmic_rays(frame.data, per_amplifier(frame.read_noise, assembled(raw).amplifier_index), mask=frame.mask)
+        rays = cosmic_rays(frame.data, per_amplifier(frame.read_noise, assembled(raw).amplifier_index), mask=frame.mask,
+                           flat=self.flat.data)
         return reweigh(frame, rays.mask)
 
 

@@ -160,3 +160,11 @@ def test_refusals() -> None:
         cosmic_rays(np.zeros((5, 5)), 1.0, mask=np.zeros((4, 4), np.uint16))
     with pytest.raises(FitsError, match="an image"):
         cosmic_rays(np.zeros(5), 1.0)
+
+
+def test_noise_of_a_vignetted_corner_is_not_cosmic() -> None:
+    rng = np.random.default_rng(9)
+    flat = np.linspace(0.02, 1.0, 400)[None, :] * np.ones((300, 1))
+    data = ((rng.poisson(SKY * flat) + rng.normal(0, READ_NOISE, flat.shape)) / flat).astype(np.float32)
+    assert (cosmic_rays(data, READ_NOISE, flat=flat).mask != 0).sum() < 20
+    assert (cosmic_rays(data, READ_NOISE).mask != 0).sum() > 500
