@@ -27,7 +27,7 @@ from awe.persist.query import Query
 from awe.persist.record import Input, Record
 from awe.persist.session import current
 from awe.persist.types import FOREVER, from_microseconds
-from awe.persist.value import keys_of
+from awe.persist.value import key_value, keys_of
 from awe.persist.walk import Step, Walk
 
 
@@ -63,6 +63,8 @@ class DBObject(Mapped):
 
     #: The quality flags that keep an object from being used; all, unless a class knows better.
     blocking_flags: ClassVar[int] = -1
+    #: The attributes or links that say to which instrument, chip and filter an object belongs, where it has them.
+    scope_names: ClassVar[tuple[str, str, str]] = ("instrument", "chip", "filter")
     #: Raw data is never deleted.
     raw_data: ClassVar[bool] = False
 
@@ -171,9 +173,9 @@ class DBObject(Mapped):
 
     def scope(self) -> tuple[str, str, str]:
         """The names of instrument, chip and filter it belongs to; empty where it belongs to none."""
-        found = [getattr(self, name, None) for name in ("instrument", "chip", "filter")]
-        names = [getattr(each, "name", each) for each in found]
-        return (*(name if isinstance(name, str) else "" for name in names),)  # type: ignore[return-value]
+        declared = type(self).__mapping__.declared
+        instrument, chip, filter_ = (key_value(self, name) if name in declared else None for name in self.scope_names)
+        return instrument or "", chip or "", filter_ or ""
 
     def commit(self) -> None:
         """Write it down, and with it all objects it is linked to that are not committed yet, in one transaction."""

@@ -16,7 +16,7 @@ from awe.persist.candidates import Found, candidate_rows, found_by, is_eligible
 from awe.persist.canonical import canonical, digest16
 from awe.persist.declare import number_of
 from awe.persist.mapping import Mapped
-from awe.persist.record import Input, Record
+from awe.persist.record import FileRow, Input, Record
 from awe.persist.rows import Row, class_rows, write_rows
 from awe.persist.session import Database, current
 from awe.persist.types import FOREVER, to_microseconds
@@ -25,7 +25,7 @@ from awe.persist.value import value_of
 Rows = dict[sa.Table, list[Row]]
 
 #: The order in which tables are filled, so that nothing refers to a row that is not there yet; those of classes come second.
-AFTER = (tables.edge, tables.want, tables.candidate, tables.object_file)
+AFTER = (tables.edge, tables.want, tables.candidate)
 #: The number of the advisory lock under which PostgreSQL counts `touched`, so that its numbers grow in the order of the commits.
 TOUCH_LOCK = number_of("touched")
 
@@ -93,6 +93,7 @@ class _Writer:
         self.roots: dict[int, Root] = {}
         self.found: dict[int, Found] = {}
         self.rows: Rows = defaultdict(list)
+        self.files: list[tuple[int, FileRow]] = []
 
     def write(self) -> None:
         """Write all rows, and let the objects be persistent after the commit."""
@@ -113,12 +114,14 @@ class _Writer:
 
     def _write(self, touched: set[bytes]) -> None:
         rows = self.rows
+        rows[tables.edge].sort()
         rows[tables.candidate].sort()
         write_rows(self.connection, tables.object_, list(self.roots.values()))
         for table in [table for table in rows if table not in AFTER]:
             write_rows(self.connection, table, rows[table])
         for table in AFTER:
             write_rows(self.connection, table, rows[table])
+        note_files(self.database, self.connection, self.files)
         touch(self.connection, touched)
         note_spans(self.database, self.connection, {row[1] for row in rows[tables.candidate]})
 
@@ -186,9 +189,7 @@ class _Writer:
         rows[tables.want] += [(oid, number_of(w.slot), w.sel, w.t_from, w.t_to, w.n) for w in record.wants]
         blocking = type(record.obj).blocking_flags if record.blocking is None else record.blocking
         rows[tables.candidate] += candidate_rows(self.found[oid], root, is_eligible(root.is_valid, root.quality_flags, blocking))
-        for file in record.files:
-            note_file(self.database, self.connection, bytes.fromhex(file.sha256), file.size)
-            rows[tables.object_file].append((oid, file.role, file.ext, bytes.fromhex(file.sha256), file.global_name))
+        self.files += [(oid, file) for file in record.files]
 
     def _edge(self, root: Root, each: Input) -> Row:
         oid = self._oid(each.input)
@@ -245,11 +246,16 @@ def note_spans(database: Database, connection: sa.Connection, spans: set[int]) -
         database.names.number(connection, tables.span, {"span": span}, length=1 << span)
 
 
-def note_file(database: Database, connection: sa.Connection, sha256: bytes, size: int) -> None:
-    """Keep the row of a content that some object refers to."""
+def note_files(database: Database, connection: sa.Connection, files: Sequence[tuple[int, FileRow]]) -> None:
+    """Keep the rows of files, by the row number of their object, and of their contents, which objects may share."""
+    if not files:
+        return
     statement = (f"INSERT INTO file (sha256, size) VALUES ({'?, ?' if database.dialect == 'sqlite' else '%s, %s'}) "
                  "ON CONFLICT (sha256) DO NOTHING")
-    connection.exec_driver_sql(statement, (sha256, size))
+    contents = {bytes.fromhex(file.sha256): file.size for _, file in files}
+    connection.exec_driver_sql(statement, sorted(contents.items()))
+    write_rows(connection, tables.object_file, [(oid, file.role, file.ext, bytes.fromhex(file.sha256), file.global_name)
+                                                for oid, file in files])
 
 
 def _attach(database: Database, written: list[tuple[Mapped, Root, dict[str, int | None]]]) -> None:

@@ -41,6 +41,7 @@ class Mapped:
     __part__: ClassVar[bool] = False
     blocking_flags: ClassVar[int] = -1
     raw_data: ClassVar[bool] = False
+    scope_names: ClassVar[tuple[str, str, str]] = ("instrument", "chip", "filter")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

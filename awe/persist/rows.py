@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -52,6 +53,13 @@ def encoder(type_: type, dialect: str) -> Callable[[Any], Any] | None:
     if type_ is float and dialect == "sqlite":
         return lambda value: "nan" if value != value else value
     return None
+
+
+def encoded(column: list[Any], encode: Callable[[Any], Any] | None) -> list[Any]:
+    """A whole column, ready for the driver; one of floats is only touched where it has a NaN."""
+    if encode is None or (set(map(type, column)) <= {float, type(None)} and not any(map(operator.ne, column, column))):
+        return column
+    return list(map(encode, column))
 
 
 @functools.cache

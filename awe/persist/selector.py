@@ -32,7 +32,24 @@ def selector(identity: str, names: Sequence[str], values: Sequence[Any]) -> byte
     The order of `names` does not matter.
     """
     parts = sorted(zip(names, map(key_text, values), strict=True))
-    text = "\x1e".join([identity, *(f"{name}\x1f{value}" for name, value in parts)])
+    return _digest("\x1e".join([identity, *(f"{name}\x1f{value}" for name, value in parts)]))
+
+
+def selectors(identity: str, columns: Mapping[str, Sequence[str | None]], length: int) -> list[bytes | None]:
+    """The digests of many objects, from columns of canonical key texts; None where a text is None."""
+    names = sorted(columns)
+    pattern = "\x1e".join([identity.replace("%", "%%"), *(f"{name}\x1f%s" for name in names)])
+    known: dict[tuple[str | None, ...], bytes | None] = {}
+    found: list[bytes | None] = []
+    for row in zip(*(columns[name] for name in names), strict=True) if names else [()] * length:
+        digest = known.get(row)
+        if digest is None and None not in row:
+            digest = known[row] = _digest(pattern % row)
+        found.append(digest)
+    return found
+
+
+def _digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from awe.errors import QueryError
 from awe.persist.canonical import digest16
-from awe.persist.declare import Parameter, natural_key
+from awe.persist.declare import Attribute, Parameter, natural_key
 from awe.persist.mapping import Mapped
 
 
@@ -51,6 +51,10 @@ def value_of(obj: Mapped, files: Mapping[str, str] | None = None) -> bytes:
 
 def measured(obj: Mapped) -> dict[str, Any]:
     """The attributes of an object or part that count for its value."""
-    found = {name: getattr(obj, name) for name, declared in type(obj).__mapping__.attributes.items()
-             if declared.science and not isinstance(declared, Parameter)}
+    found = {name: getattr(obj, name) for name, declared in type(obj).__mapping__.attributes.items() if counts(declared)}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def counts(declared: Attribute[Any]) -> bool:
+    """Whether an attribute is part of the value."""
+    return declared.science and not isinstance(declared, Parameter)
