@@ -142,8 +142,9 @@ def coadd(frames: Sequence[Regridded | Layer], *, combine: str = "clipped", clip
             data[part], variance[part], weight[part], mask[part] = np.nan, 0, 0, 64
             continue
         middle = _medians(stack[0], stack[1], stack[2]) if combine != "weighted" else np.zeros((1, 1))
-        _combine(*(plane[:, below:below + inner] for plane in stack), middle, below, METHODS.index(combine), float(clip), float(allowance), int(least), data[part], variance[part],
-                 weight[part], coverage[part], rejected[part], mask[part])
+        _combine(*(plane[:, below:below + inner] for plane in stack), middle, below, METHODS.index(combine), float(clip),
+                 float(allowance), int(least), data[part], variance[part], weight[part], coverage[part], rejected[part],
+                 mask[part])
     return Coadded(data, variance, weight, coverage, rejected, mask, window)
 
 
@@ -221,10 +222,10 @@ def _medians(data: Any, variance: Any, weight: Any) -> Any:
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def _stands_out(values: Any, weights: Any, n: int, middle: float, clip: float) -> bool:
     """Return whether any value is beyond the plain threshold; only then the wider one is worth computing."""
+    out = False
     for k in range(n):
-        if (values[k] - middle) ** 2 * weights[k] > clip * clip:
-            return True
-    return False
+        out = out or (values[k] - middle) ** 2 * weights[k] > clip * clip
+    return out
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

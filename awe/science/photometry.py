@@ -196,6 +196,9 @@ class Growth:
         Pixels.
     fraction, error : float64 arrays (k,)
         Flux inside each radius over that inside the largest, and its standard error.
+    scatter : float64 array (k,)
+        By how much, relatively, the fraction differs from star to star beyond what their noise explains: a PSF that
+        varies over the image, as that of a coadd does where the number of frames changes.
     nstars : int
         Stars that were used at the main aperture.
     """
@@ -203,6 +206,7 @@ class Growth:
     radii: tuple[float, ...]
     fraction: Floats
     error: Floats
+    scatter: Floats
     nstars: int
 
 
@@ -244,19 +248,35 @@ def growth(sources: NDArray[np.void], radii: Sequence[float]) -> Growth:
         fraction[k] = fraction[k + 1] * middle
         error[k] = math.hypot(error[k + 1] / fraction[k + 1], own / middle) * fraction[k]
         count = len(ratio) if k == min(MAIN_APERTURE, len(radii) - 2) else count
-    return Growth(tuple(float(r) for r in radii), fraction, error, count)
+    scatter = np.array([_variation(sources[stars], k, min(k + 2, len(radii) - 1)) for k in range(len(radii))])
+    return Growth(tuple(float(r) for r in radii), fraction, error, scatter, count)
+
+
+def _variation(stars: NDArray[np.void], inner: int, outer: int) -> float:
+    """Return the scatter of the ratio of two apertures beyond the noise of the ring between and the disc within."""
+    a, b, noise_a, noise_b = (np.asarray(stars[name], np.float64) for name in (
+        f"FLUX_APER{inner + 1}", f"FLUX_APER{outer + 1}", f"FLUXERR_APER{inner + 1}", f"FLUXERR_APER{outer + 1}"))
+    use = (b > 100.0 * noise_b) & (a > 0) & (stars[f"FRAC_APER{outer + 1}"] < 0.02)
+    if inner == outer or np.count_nonzero(use) < 8:
+        return 0.0
+    a, b, noise_a, noise_b = (v[use] for v in (a, b, noise_a, noise_b))
+    ratio = a / b
+    ring = np.sqrt(np.maximum(noise_b ** 2 - noise_a ** 2, 0.0))
+    own = np.hypot(ratio * ring / b, (1.0 - ratio) * noise_a / b) / ratio
+    return _intrinsic(ratio / np.median(ratio) - 1.0, own)
 
 
 def total_flux(sources: NDArray[np.void], curve: Growth, aperture: int = MAIN_APERTURE) -> tuple[Floats, Floats]:
     """Return total fluxes of point sources and their standard errors, from one aperture and the curve of growth.
 
-    The error is that of the aperture, scaled; the common error of the correction (``curve.error``) is left out, as it
-    moves all stars together and is absorbed by the zero point. NaN where the curve has no value there.
+    The error is that of the aperture, scaled, and the star-to-star scatter of the correction; the common error of the
+    correction (``curve.error``) is left out, as it moves all stars together and is absorbed by the zero point. NaN where
+    the curve has no value there.
     """
-    fraction = curve.fraction[aperture]
     name = f"APER{aperture + 1}"
-    return (np.asarray(sources[f"FLUX_{name}"], np.float64) / fraction,
-            np.asarray(sources[f"FLUXERR_{name}"], np.float64) / fraction)
+    flux, error = (np.asarray(sources[f"{kind}_{name}"], np.float64) / curve.fraction[aperture]
+                   for kind in ("FLUX", "FLUXERR"))
+    return flux, np.hypot(error, curve.scatter[aperture] * flux)
 
 
 def empty_aperture_ratio(data: NDArray[np.generic], variance: NDArray[np.generic], occupied: NDArray[np.generic],
