@@ -211,7 +211,8 @@ def _point(a: NDArray[np.float64], b: NDArray[np.float64], y: NDArray[Any], x: N
     share = 1.0 + ratio * ratio
     if number < 50 or stdev == 0.0:
         return None
-    return (level_a + ratio * ratio * level_b) / share, stdev**2 / share, (2.0 / (number - 1)) ** 0.5, share
+    variance = stdev**2 / share * number / (number - 3)
+    return (level_a + ratio * ratio * level_b) / share, variance, (2.0 / (number - 3)) ** 0.5, share
 
 
 def _fit(points: NDArray[np.float64], read_noise: float | None, clip: float) -> PhotonTransfer:
