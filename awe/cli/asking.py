@@ -1,0 +1,83 @@
+"""`awe plan` and `awe get`: what would be done, and doing it."""
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from typing import Any
+
+from awe.cli.opened import opened
+from awe.cli.output import print_json
+from awe.cli.progress import of_targets, progress_bar
+from awe.cli.words import keys_given, parameters_given, target_named
+from awe.dataflow.planner import Options, Planner, refuse_blocked
+from awe.dataflow.request import Request
+from awe.dataflow.run import Report
+from awe.dataflow.target import number_of_workers
+from awe.errors import AweError
+from awe.persist.lineage import card
+
+
+def plan(options: Namespace) -> int:
+    """Show everything that the targets stand on, each with a state and its reasons."""
+    with opened(options):
+        cls = target_named(options.target)
+        found = planner(options).plan(cls.requests(**keys_given(cls, options.keys)))
+        if options.json:
+            print_json(found.as_dict())
+        else:
+            print(found.tree(options.depth))
+    return 0
+
+
+def get(options: Namespace) -> int:
+    """Find what is asked for, or make it; with ``--all`` one failure does not stop the others."""
+    with opened(options):
+        cls = target_named(options.target)
+        keys = keys_given(cls, options.keys)
+        asked = cls.requests(**keys) if options.all else [cls.request(**keys)]
+        objects, report, failures = found_or_made(planner(options), asked, options)
+        if options.json:
+            print_json({"objects": [card(obj) for obj in objects], "report": counted(report), "failures": failures})
+        else:
+            print("\n".join([*map(repr, objects), str(report)]))
+    for failure in failures:
+        print(f"awe: {failure}", file=sys.stderr)
+    return 2 if failures else 0
+
+
+def planner(options: Namespace) -> Planner:
+    """A planner that goes about it as the options say."""
+    return Planner(options=Options(parameters_given(options.pars), options.retry, options.grow, options.fresh))
+
+
+def found_or_made(planner: Planner, asked: list[Request], options: Namespace) -> tuple[list[Any], Report, list[str]]:
+    """The objects that could be had, what was done for them, and in words which could not be had."""
+    made = planner.plan(asked)
+    failures = [why for top in made.tops if (why := failure_of(lambda top=top: refuse_blocked([top])))]
+    if failures:
+        asked = [one for one, top in zip(asked, made.tops, strict=True) if not top.state.is_blocked]
+        made = planner.plan(asked)
+    report = Report()
+    if made.todo:
+        with progress_bar("making") as tell:
+            report = planner.carry_out(made, workers=number_of_workers(options.workers), progress=of_targets(tell))
+    objects: list[Any] = []
+    failures += [why for top in made.tops if (why := failure_of(lambda top=top: objects.append(planner.object_of(top, report))))]
+    return objects, report, failures
+
+
+def failure_of(work: Callable[[], None]) -> str:
+    """Do `work`, and say in one line why it could not be done; empty where it could."""
+    try:
+        work()
+    except AweError as error:
+        return " ".join(str(error).split())
+    return ""
+
+
+def counted(report: Report) -> dict[str, Any]:
+    """What was done, as plain data."""
+    return {"planned": report.planned, "made": len(report.made), "shared": len(report.shared), "cut_off": len(report.cut_off),
+            "failed": {node.name: why for node, why in report.failed.items()},
+            "held": {node.name: why for node, why in report.held.items()}}

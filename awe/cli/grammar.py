@@ -1,0 +1,125 @@
+"""Every command of `awe`, as data: `awe --help` reads this page and nothing else, so that it is there at once.
+
+What does a command is imported when it is called, and no sooner; the documentation and the tests read this page too.
+"""
+from __future__ import annotations
+
+from awe.cli.command import JSON, Command, argument
+
+CLASS = argument("target", metavar="CLASS", help="a class of targets, such as CoaddFrame")
+KEYS = argument("keys", nargs="*", metavar="key=value", help="what is asked for: its keys, attributes of its raw data, date=2003-02-14, "
+                                                              "time=2003-02-14T03:12; what is left out follows from the raw data")
+PARS = argument("--pars", action="append", default=[], metavar="CLASS.NAME=VALUE", help="a parameter for this call alone; may be given often")
+RETRY = argument("--retry", action="store_true", help="make again what is held, since it failed or was flagged")
+GROW = argument("--grow", action="store_true", help="make anew what others now match")
+FRESH = argument("--fresh", action="store_true", help="make what is asked from the nearest raw data, even if something valid is there")
+OBJECT = argument("id", metavar="ID", help="the beginning of an object_id, or the global name of a file")
+WHY = argument("--why", required=True, metavar="TEXT", help="the reason, kept in the change log")
+ALONE = argument("--alone", action="store_true", help="leave objects of the same value as they are")
+
+INSTANCE = (
+    Command("init", "instance", "init", "make an instance: a database, a file store, a file with settings", (
+        argument("directory", nargs="?", metavar="DIR", help="where; without it where AWE_HOME says, else ./awe-instance"),
+        argument("--database", metavar="URL", help="sqlite:///awe.db, or postgresql://user@host/name of an empty database that is there"),
+        argument("--store", metavar="DIR", help="where the files go, from the instance on (store)"),
+        argument("--user", metavar="NAME", help="who works here, if not the one who is logged in"),
+        argument("--project", metavar="NAME", help="the project of new objects (default)"),
+        argument("--privileges", type=int, metavar="N", help="of new objects: 1 MyDB, 2 Project, 3 Astro-WISE, 4 World, 5 VO (3)"),
+        argument("--workers", type=int, metavar="N", help="how many processes make targets (0: the one that asks)"),
+        argument("--fileserver", metavar="URL", help="a file server to ask for files that are not in the store"),
+        argument("--durable", action="store_true", default=None, help="wait for the disk at every commit")), needs_instance=False),
+    Command("db upgrade", "database", "upgrade", "bring the database to the schema of the code", (JSON,)),
+    Command("db check", "database", "check", "compare the database with the code; exit code 1 where they differ", (JSON,)),
+)
+
+DATA = (
+    Command("instrument add", "instruments", "add", "bring in a camera, or a new version of it", (
+        argument("file", metavar="FILE|NAME", help="an instrument file, or the name of a camera that comes with awe"), JSON)),
+    Command("instrument list", "instruments", "listing", "the cameras that are known here, and those that come with awe", (JSON,)),
+    Command("instrument check", "instruments", "check", "try an instrument file on real files; exit code 1 where something is wrong", (
+        argument("file", metavar="FILE|NAME", help="an instrument file, or the name of a camera that comes with awe"),
+        argument("paths", nargs="*", metavar="PATH", help="FITS files and folders to try it on"), JSON), needs_instance=False),
+    Command("ingest", "ingesting", "ingest", "bring in raw frames, and frames reduced elsewhere; a dry run without --commit", (
+        argument("paths", nargs="+", metavar="PATH", help="FITS files, also compressed, and folders"),
+        argument("--commit", action="store_true", help="write; without it everything is looked at, and nothing is written"),
+        argument("--again", action="store_true", help="translate files that are known once more"),
+        argument("--workers", type=int, default=0, metavar="N", help="how many processes look at files"), JSON),
+        details="Exit code 2 where files were rejected; each has its reason, and the rest is done."),
+    Command("ingest-catalog", "ingesting", "ingest_catalog", "bring in a reference catalogue: FITS, VOTable, Parquet, CSV, text", (
+        argument("paths", nargs="+", metavar="PATH", help="one file, or the shards of one catalogue"),
+        argument("--name", metavar="NAME", help="what it is called, if not as its mapping says"),
+        argument("--mapping", metavar="FILE", help="TOML that says what its columns are; known surveys need none"),
+        argument("--use-for", metavar="INSTRUMENT", help="let frames of this instrument be solved with it"), JSON)),
+    Command("simulate", "simulating", "simulate", "simulate an observing run with known truth", (
+        argument("directory", metavar="DIR", help="a new or empty directory"),
+        argument("--seed", type=int, metavar="N", help="the same seed gives the same files; without it a new one is drawn and printed"),
+        argument("--small", action="store_true", help="chips of 256 x 256 pixels"),
+        argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the run, as in --set exposures=3"),
+        JSON), needs_instance=False),
+)
+
+ASKING = (
+    Command("plan", "asking", "plan", "what `get` would do, and why; nothing is made", (
+        CLASS, KEYS, PARS, RETRY, GROW, FRESH, argument("--depth", type=int, metavar="N", help="show at most so many levels"), JSON)),
+    Command("get", "asking", "get", "find a target, or make it from what it depends on", (
+        CLASS, KEYS, PARS, RETRY, GROW, FRESH,
+        argument("--all", action="store_true", help="all targets that the keys can mean, not just one"),
+        argument("--workers", type=int, metavar="N", help="how many processes make targets (as the instance is set)"), JSON)),
+)
+
+LOOKING = (
+    Command("query", "looking", "query", "objects for which an expression holds", (
+        argument("expression", metavar="EXPR", help="as in \"(RawScienceFrame.chip.name == 'ccd53') & (RawScienceFrame.exptime > 60)\""),
+        argument("--columns", metavar="A,B.C", help="paths to print; without it identity, date and attributes"),
+        argument("--order", metavar="PATH", help="in the order of this path; -PATH for the greatest first"),
+        argument("--limit", type=int, default=1000, metavar="N", help="at most so many; 0 for all (1000)"), JSON),
+        details="The expression is parsed to comparisons of attributes with values, joined by &, |, ~ (or and, or, not); nothing of it "
+                "is evaluated. LIKE is .like('M*')."),
+    Command("show", "looking", "show", "tell everything about an object", (OBJECT, JSON)),
+    Command("lineage", "looking", "lineage", "what an object was made from, down to the raw data, as a tree", (
+        OBJECT, argument("--down", action="store_true", help="what was made from it instead"),
+        argument("--depth", type=int, metavar="N", help="at most so many steps"), JSON)),
+    Command("jobs", "looking", "jobs", "what was made, by whom, how it ended, and why it failed", (
+        argument("--failed", action="store_true", help="only what failed, with its log"),
+        argument("--limit", type=int, default=50, metavar="N", help="at most so many (50)"), JSON)),
+    Command("retrieve", "files", "retrieve", "copy a file out of the store, with its provenance in the header", (
+        argument("name", metavar="NAME|ID", help="the global name of a file, or the beginning of an object_id"),
+        argument("-o", "--output", metavar="PATH", help="where; a folder, or a file that is not there yet (the current folder)"),
+        argument("--role", metavar="ROLE", help="which of several files of an object"), JSON)),
+)
+
+KEEPING = (
+    Command("validate", "validity", "validate", "say that an object is good", (
+        OBJECT, argument("--qualified", action="store_true", help="good in spite of its flags (is_valid = 2)"),
+        WHY, ALONE, JSON)),
+    Command("invalidate", "validity", "invalidate", "say that an object is bad, and is to be used no more", (
+        OBJECT, argument("--why", required=True, metavar="TEXT", help="the reason, kept in the change log"),
+        argument("--alone", action="store_true", help="leave objects of the same value as they are"), JSON)),
+    Command("fsck", "upkeep", "fsck", "compare rows, files and candidates; exit code 1 where something is missing or damaged", (
+        argument("--contents", action="store_true", help="read all files, and compare them with their SHA-256"),
+        argument("--repair", action="store_true", help="remove what was half-written, bring back what is needed from the trash, and write "
+                                                       "wrong candidates anew"), JSON)),
+    Command("gc", "upkeep", "gc", "take away files that nothing refers to", (
+        argument("--dry-run", action="store_true", help="only count"),
+        argument("--min-age", type=float, default=24.0, metavar="HOURS", help="younger files stay (24)"), JSON)),
+    Command("serve files", "serving", "serve_files", "serve the files of this instance over HTTP", (
+        argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1)"),
+        argument("--port", type=int, default=8000, help="the port to listen at (8000)"),
+        argument("--peer", action="append", default=[], metavar="URL", help="another file server to ask for what is not here"))),
+    Command("serve token", "serving", "serve_token", "give a user a token for the file server; it is printed once", (
+        argument("user", metavar="USER"),
+        argument("--project", metavar="NAME", help="the project they work for (that of the instance)"),
+        argument("--may-put", action="store_true", help="let them put files"),
+        argument("--revoke", action="store_true", help="take all tokens of the user away instead"), JSON)),
+    Command("lock write", "locking", "write", "note the digest of the code of every target class", (
+        argument("--same-results", action="append", default=[], metavar="CLASS", help="its code changed, and its results did not"),
+        JSON), needs_instance=False),
+    Command("lock check", "locking", "check", "exit code 1 where the code of a class moved and its version did not", (JSON,),
+            needs_instance=False),
+    Command("docs", "reference", "docs", "write the tables of the reference, or check that they are current", (
+        argument("directory", nargs="?", default="docs", metavar="DIR", help="the folder of the documentation (docs)"),
+        argument("--check", action="store_true", help="write nothing; exit code 1 where a table is not current")), needs_instance=False),
+)
+
+GROUPS = {"Instance": INSTANCE, "Data": DATA, "Targets": ASKING, "Looking": LOOKING, "Keeping house": KEEPING}
+COMMANDS: tuple[Command, ...] = tuple(command for group in GROUPS.values() for command in group)

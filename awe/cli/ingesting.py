@@ -1,0 +1,41 @@
+"""`awe ingest` and `awe ingest-catalog`: data come in."""
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from awe.cli.opened import opened
+from awe.cli.output import print_json
+from awe.cli.progress import progress_bar
+from awe.ingest import ingest as ingest_files
+from awe.ingest import ingest_catalogue
+
+
+def ingest(options: Namespace) -> int:
+    """Say what each file is and why; write it with ``--commit``."""
+    with opened(options), progress_bar("looking at files") as tell:
+        report = ingest_files(options.paths, commit=options.commit, again=options.again, workers=options.workers,
+                              progress=lambda done, total: tell(done, total, ""))
+    if options.json:
+        print_json(report.as_dict())
+    else:
+        print(report)
+        if not options.commit and report.counts().get("would be ingested"):
+            print("nothing was written; --commit writes")
+    return 2 if report.rejected else 0
+
+
+def ingest_catalog(options: Namespace) -> int:
+    """Store a reference catalogue."""
+    with opened(options):
+        paths = [Path(path) for path in options.paths]
+        mapping = Path(options.mapping) if options.mapping else None
+        found = ingest_catalogue(paths, options.name, mapping, use_for=options.use_for)
+        about = {"object_id": found.object_id, "name": found.name, "version": found.version, "n_sources": found.n_sources,
+                 "notes": found.notes}
+    if options.json:
+        print_json(about)
+    else:
+        print(f"{about['name']}: {about['n_sources']} sources, {about['object_id'][:8]}")
+        print("\n".join(f"    ! {note}" for note in str(about["notes"] or "").split("; ") if note), end="\n" if about["notes"] else "")
+    return 0

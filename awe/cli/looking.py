@@ -1,0 +1,93 @@
+"""`awe query`, `show`, `lineage` and `jobs`: what there is, and how it came to be."""
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Any
+
+from awe.cli.objects import object_named
+from awe.cli.opened import opened
+from awe.cli.output import as_table, print_json
+from awe.dataflow import jobs as job_rows
+from awe.display import tell
+from awe.display.lineage import Tree
+from awe.errors import QueryError
+from awe.persist.lineage import tell_everything
+from awe.persist.query import Query
+from awe.persist.query_text import parse_columns, parse_query
+
+#: Attributes that are long texts, and are printed only where they are asked for.
+LONG = 60
+
+
+def query(options: Namespace) -> int:
+    """Print the values of the columns, an object a line, by one statement."""
+    with opened(options):
+        asked = parse_query(options.expression)
+        if options.order:
+            asked = asked.order_by(options.order)
+        columns = parse_columns(asked, options.columns) if options.columns else usual_columns(asked)
+        if options.limit < 0:
+            raise QueryError(f"--limit {options.limit} was given; give 0 for all, or how many")
+        rows = asked.values(*columns)
+        there = len(rows)
+    rows = rows[:options.limit] if options.limit else rows
+    if options.json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+    else:
+        print(as_table(columns, [tuple(short(value) for value in row) if not options.columns else row for row in rows]))
+        print(f"{there} objects" if len(rows) == there else f"the first {len(rows)} of {there} objects; --limit 0 shows all")
+    return 0
+
+
+def usual_columns(asked: Query[Any]) -> list[str]:
+    """Identity, date and attributes; links by name."""
+    mapping = asked.cls.__mapping__
+    links = [f"{name}.name" for name, declared in mapping.links.items() if "name" in declared.type.__mapping__.attributes]
+    return ["object_id", "creation_date", *links, *mapping.attributes]
+
+
+def short(value: Any) -> Any:
+    """A value that does not fill the screen."""
+    return value[:LONG - 3] + "..." if isinstance(value, str) and len(value) > LONG else value
+
+
+def show(options: Namespace) -> int:
+    """Tell everything about one object."""
+    with opened(options) as instance:
+        obj = object_named(instance, options.id)
+        if options.json:
+            print_json(tell_everything(obj).as_dict())
+        else:
+            print(tell(obj))
+    return 0
+
+
+def lineage(options: Namespace) -> int:
+    """Show the lineage of one object as a tree."""
+    with opened(options) as instance:
+        tree = Tree(object_named(instance, options.id), down=options.down)
+        if options.json:
+            print_json(tree.as_dict(options.depth))
+        else:
+            print("\n".join(tree.lines(options.depth)))
+    return 0
+
+
+def jobs(options: Namespace) -> int:
+    """List the latest jobs; those whose process is gone are marked as lost first."""
+    with opened(options) as instance:
+        job_rows.bury_the_lost(instance.database)
+        rows = job_rows.listed(instance.database, state="failed" if options.failed else None, limit=options.limit)
+    if options.json:
+        print_json(rows)
+        return 0
+    columns = ("id", "state", "class", "request", "user", "started", "seconds", "reason")
+    print(as_table(columns, [[worded(row[name]) for name in columns] for row in rows]))
+    if options.failed:
+        print("\n".join(f"\njob {row['id']}: {row['reason']}\n{row['log']}".rstrip() for row in rows))
+    return 0
+
+
+def worded(value: Any) -> Any:
+    """The keys of a request as text."""
+    return " ".join(str(one) for one in value.values()) if isinstance(value, dict) else value

@@ -1,0 +1,36 @@
+"""Opening an instance with everything that belongs to it: its database, its files, all target classes, the sites of its cameras."""
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import awe.targets  # noqa: F401 - defines the classes that come with awe
+from awe.config import load
+from awe.dataflow.instance import Instance, open_instance
+from awe.dataflow.registry import load_targets
+from awe.targets.instrument import sites
+
+
+def connect(home: Path | str | None = None, *, user: str | None = None, project: str | None = None,
+            privileges: int | None = None) -> Instance:
+    """Open an instance and make it the current one.
+
+    Parameters
+    ----------
+    home
+        its directory; without it the one that AWE_HOME names, else ``awe-instance`` in the current directory
+    user, project, privileges
+        on whose behalf, for which project, and what new objects are, if not as the settings of the instance say
+
+    Raises
+    ------
+    InstanceError
+        there is no instance, or its database or store is not there
+    """
+    config = load(None if home is None else Path(os.path.expanduser(home)))
+    given = {"user": user, "project": project, "privileges": privileges}
+    load_targets()
+    instance = open_instance(dataclasses.replace(config, **{name: value for name, value in given.items() if value is not None}))
+    instance.site = sites()
+    return instance
