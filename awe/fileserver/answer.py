@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from awe.errors import StoreError
 from awe.fileserver.grant import Grant
 from awe.fileserver.ranges import matches, parse_ranges
 from awe.fileserver.sendfile import NAME as SENDFILE
@@ -118,7 +119,7 @@ def _by_copying(send: Send) -> SendPart:
         while start < stop:
             block = await anyio.to_thread.run_sync(os.pread, descriptor, min(CHUNK, stop - start), start)
             if not block:
-                raise EOFError(f"a file got shorter while it was sent: it ends at {start} instead of {stop}")
+                raise StoreError(f"a file got shorter while it was sent: it ends at {start} instead of {stop}")
             start += len(block)
             await send({"type": "http.response.body", "body": block, "more_body": True})
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from awe.errors import ConfigError, MissingFileError
-from awe.fileserver.digest import hash_file, is_hash, verify
+from awe.fileserver.digest import hash_file, is_hash, must_be
 from awe.fileserver.incoming import Incoming, Source, told_plainly
 from awe.fileserver.lock import exclusive
 from awe.fileserver.owner import Owner
@@ -35,12 +35,14 @@ class Cache:
         self.incoming = self.root / "incoming"
         self._lock = self.root / "lock"
         self._total = self.root / "total"
-        with told_plainly(self.root):
+        with told_plainly(self.root, "a cache was to be made in"):
             self.objects.mkdir(parents=True, exist_ok=True)
             self.incoming.mkdir(exist_ok=True)
 
     def get(self, sha: str, *, verify: bool = True) -> Path | None:
         """Return where the content lies, and note that it was used; None where it is not here, or was damaged."""
+        if not is_hash(sha):
+            return None
         path = self._place(sha)
         try:
             os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
@@ -53,7 +55,7 @@ class Cache:
 
     def path(self, sha: str) -> Path:
         """Return where the content lies; MissingFileError where it does not."""
-        found = self.get(sha, verify=False) if is_hash(sha) else None
+        found = self.get(sha, verify=False)
         if found is None:
             raise MissingFileError(f"the file {sha[:80]} was asked, but it is not in the cache {self.root}; fetch it")
         return found
@@ -75,7 +77,7 @@ class Cache:
     @contextlib.contextmanager
     def receive(self) -> Iterator[Incoming]:
         """Open a file to write into, piece by piece, and then to `keep`; nothing of it stays unless it is kept."""
-        with told_plainly(self.root):
+        with told_plainly(self.root, "a file was to be put into the cache"):
             incoming = Incoming(self.incoming)
             try:
                 yield incoming
@@ -86,7 +88,7 @@ class Cache:
         """Take in what was received; IntegrityError where its hash is not the one `expected`."""
         sha = incoming.sha
         if expected is not None:
-            verify(expected, sha, "what was received")
+            must_be(expected, sha, "what was received")
         with exclusive(self._lock):
             total = self._read_total() + incoming.size
             self._total.write_text(str(total), encoding="ascii")

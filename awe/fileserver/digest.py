@@ -52,8 +52,8 @@ def hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def verify(sha: str, found: str, where: object) -> None:
+def must_be(sha: str, found: str, where: object) -> None:
     """Raise IntegrityError unless `found`, the hash of what lies at `where`, is `sha`."""
     if found != sha:
         raise IntegrityError(f"{where} should hold {sha} but holds {found}: "
-                             "its bytes were damaged; put a good copy again, or run `awe fsck`")
+                             "its bytes were damaged; fetch or put a good copy again, and run `awe fsck`")

@@ -9,6 +9,7 @@ from pathlib import Path
 from awe.errors import IntegrityError, MissingFileError
 from awe.fileserver.batch import each
 from awe.fileserver.digest import is_hash
+from awe.fileserver.incoming import told_plainly
 from awe.fileserver.owner import Owner
 from awe.fileserver.pins import FOREIGN_AGE
 from awe.fileserver.store import Store
@@ -47,7 +48,11 @@ def check(store: Store, referred: Iterable[str], *, verify_contents: bool = Fals
     Changes nothing unless `repair`: then files half-written by processes that are gone are removed, and contents that
     are referred to are brought back from the trash.
     """
-    wanted = set(referred)
+    with told_plainly(store.root, "a check was asked of the store"):
+        return _checked(store, set(referred), verify_contents, repair, threads)
+
+
+def _checked(store: Store, wanted: set[str], verify_contents: bool, repair: bool, threads: int) -> Report:
     report = Report()
     if repair:
         report.repaired += _bring_back(store, wanted)

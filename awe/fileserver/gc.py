@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from awe.fileserver.digest import is_hash
+from awe.fileserver.incoming import told_plainly
 from awe.fileserver.lock import exclusive, exclusive_or_refuse
 from awe.fileserver.store import Store
 
@@ -52,7 +53,8 @@ def collect(store: Store, referred: Referred, *, min_age: float = DAY, trash_age
     process collects already.
     """
     run = _Run(store, _asked(referred), min_age, Collected())
-    with exclusive_or_refuse(store.gc_lock, f"collecting the garbage of {store.root}"):
+    with told_plainly(store.root, "garbage was to be collected in the store"), exclusive_or_refuse(
+            store.gc_lock, f"collecting the garbage of {store.root}"):
         if dry_run:
             for batch in _batches(store.hashes()):
                 run.report.trashed += len(run.garbage(batch))

@@ -29,6 +29,7 @@ class Incoming:
         self.path = folder / f"{Owner.here()}.{secrets.token_hex(8)}"
         self.size = 0
         self._digest = hashlib.sha256()
+        self._moved = False
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
 
     @property
@@ -76,19 +77,21 @@ class Incoming:
         os.fchmod(self._descriptor, 0o444)
         if durable:
             os.fsync(self._descriptor)
+        made_in = None
         try:
             os.rename(self.path, target)
         except FileNotFoundError:
             target.parent.mkdir(exist_ok=True)
+            made_in = target.parent.parent
             os.rename(self.path, target)
-            return target.parent.parent
-        return None
+        self._moved = True
+        return made_in
 
     def close(self) -> None:
         """Close the file, and remove it where it was not moved."""
         os.close(self._descriptor)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.path)
+        if not self._moved:
+            self.path.unlink(missing_ok=True)
 
 
 def open_source(path: Path) -> BinaryIO:
@@ -105,20 +108,20 @@ def open_source(path: Path) -> BinaryIO:
 
 
 @contextlib.contextmanager
-def told_plainly(root: Path) -> Iterator[None]:
-    """Turn what the file system refuses into StoreFullError or StoreError."""
+def told_plainly(root: Path, what: str = "a file was to be put into the store") -> Iterator[None]:
+    """Turn what the file system refuses, while `what` was asked of `root`, into StoreFullError or StoreError."""
     try:
         yield
     except StoreError:
         raise
     except OSError as error:
         if error.errno in _FULL:
-            raise StoreFullError(f"a file was to be put into the store {root}, but there is no room "
+            raise StoreFullError(f"{what} {root}, but there is no room "
                                  f"({error.strerror}); nothing was kept of it; make room, or run `awe gc`") from error
         if error.errno is None:
             raise  # not from the file system
-        raise StoreError(f"a file was to be put into the store {root}, but {error.strerror} "
-                         f"({error.filename or 'while writing'}); check the disk and the permissions") from error
+        raise StoreError(f"{what} {root}, but {error.strerror} ({error.filename or 'in the middle'}); "
+                         "check the disk and the permissions") from error
 
 
 def sync_folder(folder: Path) -> None:

@@ -14,6 +14,8 @@ import h11
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from awe.errors import StoreError
+
 NAME = "awe.sendfile"
 STEP = 16 << 20
 
@@ -49,7 +51,7 @@ class SendfileProtocol(H11Protocol):
                     self.transport.abort()
                     raise
                 if sent < count:
-                    raise EOFError(f"a file got shorter while it was sent: {sent} of {count} bytes at {start}")
+                    raise StoreError(f"a file got shorter while it was sent: {sent} of {count} bytes at {start}")
                 self.conn.send_with_data_passthrough(h11.Data(data=cast(bytes, _Sent(count))))
                 start += count
 

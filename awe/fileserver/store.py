@@ -16,6 +16,7 @@ there is found by `check`, and by `awe fsck --contents`.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -23,10 +24,12 @@ from typing import BinaryIO
 
 from awe.errors import InstanceError, MissingFileError, StoreError
 from awe.fileserver.batch import each
-from awe.fileserver.digest import hash_bytes, hash_file, is_hash, verify
+from awe.fileserver.digest import hash_bytes, hash_file, is_hash, must_be
 from awe.fileserver.incoming import Incoming, Source, sync_folder, told_plainly
 from awe.fileserver.owner import Owner
 from awe.fileserver.pins import Pins
+
+log = logging.getLogger("awe.fileserver")
 
 FORMAT = "awe file store 1\n"
 _FOLDERS = ("objects", "incoming", "pins", "trash", "locks")
@@ -101,8 +104,14 @@ class Store:
         return [sha for sha, _ in done]
 
     def unpin(self, hashes: Iterable[str]) -> None:
-        """Take away one pin for each of `hashes`; call it after the rows that refer to them are committed."""
-        self.pins.remove(hashes)
+        """Take away one pin for each of `hashes`; call it after the rows that refer to them are committed.
+
+        Where the disk is too full even for that, the pins stay until this process ends; the log says so.
+        """
+        try:
+            self.pins.remove(hashes)
+        except OSError as error:
+            log.warning("pins in %s could not be taken away and stay until this process ends: %s", self.root, error)
 
     @contextlib.contextmanager
     def receive(self) -> Iterator[Incoming]:
@@ -117,10 +126,15 @@ class Store:
     def keep(self, incoming: Incoming, expected: str | None = None) -> str:
         """Keep what was received, as `put` does; IntegrityError where its hash is not the one `expected`."""
         if expected is not None:
-            verify(expected, incoming.sha, "what was received")
+            must_be(expected, incoming.sha, "what was received")
         with told_plainly(self.root):
-            for folder in self._settle(incoming):
-                sync_folder(folder)
+            folders = self._settle(incoming)
+            try:
+                for folder in folders:
+                    sync_folder(folder)
+            except BaseException:
+                self.unpin([incoming.sha])
+                raise
         return incoming.sha
 
     def _put(self, source: Source) -> tuple[str, set[Path]]:
@@ -147,10 +161,8 @@ class Store:
             if hash_file(path) != sha:
                 return False
             os.utime(path)
-        except FileNotFoundError:
-            return False
-        except PermissionError:
-            return True  # somebody else's file: the pin alone protects it
+        except (FileNotFoundError, PermissionError):
+            return False  # where it is somebody else's, ours takes its place
         return True
 
     def restore(self, sha: str, trashed: Path) -> None:
@@ -175,24 +187,22 @@ class Store:
 
     def open(self, sha: str) -> BinaryIO:
         """Open the content to read from; what is read is not verified."""
-        try:
+        with self._reading(sha):
             return self.path(sha).open("rb")
-        except FileNotFoundError as error:
-            raise self._missing(sha) from error
 
     def get(self, sha: str, *, verify: bool = True) -> bytes:
         """Return the whole content, verified against its name unless told not to."""
-        with self.open(sha) as file:
+        with self._reading(sha), self.open(sha) as file:
             data = file.read()
-        if verify and hash_bytes(data) != sha:
-            self.check(sha)  # says where and what
+        if verify:
+            must_be(sha, hash_bytes(data), self._place(sha))
         return data
 
     def read_range(self, sha: str, start: int, stop: int) -> bytes:
         """Return the bytes `start` to `stop` (0-based, half-open) of a content; they are not verified."""
         if not 0 <= start <= stop:
             raise StoreError(f"bytes {start} to {stop} of {sha} were asked; give 0 <= start <= stop")
-        with self.open(sha) as file:
+        with self._reading(sha), self.open(sha) as file:
             file.seek(start)
             return file.read(stop - start)
 
@@ -207,16 +217,22 @@ class Store:
     def check(self, sha: str) -> None:
         """Read the content and raise IntegrityError where it is not what its name says."""
         path = self.path(sha)
-        try:
-            verify(sha, hash_file(path), path)
-        except FileNotFoundError as error:
-            raise self._missing(sha) from error
+        with self._reading(sha):
+            must_be(sha, hash_file(path), path)
 
     def hashes(self) -> Iterator[str]:
         """Walk over the hashes of all contents, sorted."""
         for folder in sorted(path for path in self.objects.iterdir() if path.is_dir()):
             names = sorted(folder.name + name for name in os.listdir(folder))
             yield from (name for name in names if is_hash(name))
+
+    @contextlib.contextmanager
+    def _reading(self, sha: str) -> Iterator[None]:
+        with told_plainly(self.root, "a file was to be read from the store"):
+            try:
+                yield
+            except FileNotFoundError as error:
+                raise self._missing(sha) from error
 
     def _place(self, sha: str) -> Path:
         return self.objects / sha[:2] / sha[2:]

@@ -22,7 +22,8 @@ def store(tmp_path: Path) -> Store:
 @contextlib.contextmanager
 def running(application: Any, **settings: Any) -> Iterator[str]:
     """Run a real server in a thread; gives its address."""
-    server = uvicorn.Server(uvicorn.Config(application, host="127.0.0.1", port=0, **{**SETTINGS, **settings}))
+    chosen = {**SETTINGS, "log_config": None, **settings}
+    server = uvicorn.Server(uvicorn.Config(application, host="127.0.0.1", port=0, **chosen))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

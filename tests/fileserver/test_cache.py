@@ -29,6 +29,7 @@ def test_what_comes_in_can_be_got(cache: Cache) -> None:
     assert cache.has(sha) and cache.size == 3
     with cache.open(sha) as file:
         assert file.read() == b"abc"
+    assert cache.get("../../etc/passwd") is None
     assert cache.get("0" * 64) is None and not cache.has("nonsense")
     with pytest.raises(MissingFileError):
         cache.path("nonsense")

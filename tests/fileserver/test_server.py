@@ -234,6 +234,18 @@ def test_put_that_breaks_off(filled: Store, start: Callable[..., str]) -> None:
     assert not list(filled.incoming.iterdir()) and list(filled.hashes()) == [SHA]
 
 
+def test_one_who_goes_away_while_a_file_is_sent(store: Store, start: Callable[..., str],
+                                                caplog: pytest.LogCaptureFixture) -> None:
+    sha = store.put(bytes(64 << 20))
+    url = urlsplit(start(app(store, lambda name, token: Grant(sha))))
+    for _ in range(3):
+        with socket.create_connection((url.hostname, url.port)) as connection:
+            connection.sendall(f"GET /files/{sha} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+    assert httpx.get(f"http://{url.netloc}/files/{sha}", headers={"Range": "bytes=0-3"}).content == bytes(4)
+    assert not caplog.records
+
+
 # ---- hostile requests
 
 

@@ -276,3 +276,27 @@ def test_a_store_that_may_not_be_written(store: Store, monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(StoreError, match="Permission denied"):
         store.put(b"abc")
+
+
+def test_a_disk_too_full_to_unpin(store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """The rows are committed by then: it is said, and not an error."""
+    sha = store.put(b"abc")
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        store.unpin([sha])
+    assert "could not be taken away" in caplog.text
+    assert [pin.sha for pin in store.pins] == [sha]
+
+
+def test_a_disk_that_cannot_be_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    sha = store.put(b"abc")
+    path = store.path(sha)
+    path.unlink()
+    path.mkdir()
+    for ask in (store.open, store.get, store.check):
+        with pytest.raises(StoreError, match="Is a directory"):
+            ask(sha)
