@@ -83,7 +83,7 @@ def provenance_cards(obj: Stored, name: str) -> list[tuple[str, str | int, str]]
     """What the primary header of a retrieved file says."""
     about = tell_everything(obj)
     version = about.code.get("version", getattr(type(obj), "version", 0))
-    return [("FILENAME", name, "global name of this file"), ("OBJ_ID", obj.object_id, "identity of the object"),
+    return [("FILENAME", name, ""), ("OBJ_ID", obj.object_id, "identity of the object"),
             ("AWECLASS", type(obj).__mapping__.name, "its class"), ("AWEVERS", int(version), "version of the class"),
             ("AWEDIGST", str(about.code.get("digest", ""))[:32], "digest of the code that made it"),
             ("CREATOR", obj.creator, "who made it"), ("PROJECT", obj.project, "for which project"),

@@ -9,7 +9,7 @@ from typing import Any
 from awe.cli.opened import opened
 from awe.cli.output import print_json
 from awe.cli.progress import of_targets, progress_bar
-from awe.cli.words import keys_given, parameters_given, target_named
+from awe.face.words import keys_given, parameters_given, target_named
 from awe.dataflow.planner import Options, Planner, refuse_blocked
 from awe.dataflow.request import Request
 from awe.dataflow.run import Report

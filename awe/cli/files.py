@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from awe.cli.objects import object_named
+from awe.face.named import object_named
 from awe.cli.opened import opened
 from awe.cli.output import print_json
 from awe.dataflow.lifecycle import Stored

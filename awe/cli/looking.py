@@ -4,12 +4,12 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Any
 
-from awe.cli.objects import object_named
+from awe.face.named import object_named
 from awe.cli.opened import opened
 from awe.cli.output import as_table, print_json
 from awe.dataflow import jobs as job_rows
-from awe.display import tell
-from awe.display.lineage import Tree
+from awe.face import tell
+from awe.face.lineage import Tree
 from awe.errors import QueryError
 from awe.persist.lineage import tell_everything
 from awe.persist.query import Query

@@ -4,7 +4,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Any
 
-from awe.cli.objects import object_named
+from awe.face.named import object_named
 from awe.cli.opened import opened
 from awe.cli.output import print_json
 from awe.errors import QueryError

@@ -1,4 +1,4 @@
-"""What is typed after a command, in the types that the declarations say: classes, ``key=value``, ``CLASS.name=value``."""
+"""What a person types, in the types that the declarations say: classes, ``key=value``, ``CLASS.name=value``."""
 from __future__ import annotations
 
 import datetime

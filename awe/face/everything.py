@@ -4,8 +4,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from awe.display.objects import describe, title
-from awe.display.values import plainly
+from awe.face.description import describe, title
+from awe.face.values import plainly
 from awe.persist.lineage import Everything, tell_everything
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from awe.dataflow.lifecycle import Stored
-from awe.display.values import listed, moment, plainly, shown
+from awe.face.values import listed, moment, plainly, shown
 from awe.persist.dbobject import DBObject
 from awe.persist.declare import Key, Parameter
 from awe.persist.identity import LEVELS

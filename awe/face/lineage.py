@@ -4,12 +4,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from awe.display.objects import title
+from awe.face.description import title
 from awe.persist import lineage
 from awe.persist.declare import number_of, slots
 
-#: So many members of one slot are shown; of more, the number.
-MEMBERS = 4
+#: Members of a slot that go back to nothing are told on one line where they are more than so many.
+MEMBERS = 3
 
 
 class Tree:
@@ -49,15 +49,26 @@ class Tree:
         if depth is not None and level > depth:
             return
         for name, members in self.below(oid):
-            hidden = len(members) - MEMBERS if len(members) > MEMBERS + 1 and not any(self.links.get(one.oid) for one in members) else 0
-            for one in members[:len(members) - hidden]:
+            ends = [one for one in members if not self.links.get(one.oid) or (self.is_raw(one) and not self.down)]
+            if len(ends) > MEMBERS:
+                yield f"{'  ' * level}{name}: {together(ends)}"
+                seen.update(one.oid for one in ends)
+            for one in members if len(ends) <= MEMBERS else [one for one in members if one not in ends]:
+                if one.oid in seen and name in self.key_slots(oid):
+                    continue
                 again = one.oid in seen and self.links.get(one.oid)
                 yield f"{'  ' * level}{name}: {title(one)}{' (shown above)' if again else ''}"
                 if not again:
                     seen.add(one.oid)
                     yield from self._branch(one.oid, level + 1, depth, seen)
-            if hidden:
-                yield f"{'  ' * level}{name}: and {hidden} more {type(members[-1]).__name__}"
+
+    def is_raw(self, obj: Any) -> bool:
+        """Whether it was read out, and is made from nothing but what it says it is of."""
+        return bool(obj.raw_data)
+
+    def key_slots(self, oid: int) -> set[str]:
+        """The links that are part of the natural key, which the title tells already."""
+        return {name for name, slot in slots(type(self.objects[oid])).items() if getattr(slot, "key", False)}
 
     def as_dict(self, depth: int | None = None) -> dict[str, Any]:
         """Nodes and links as plain data."""
@@ -68,6 +79,13 @@ class Tree:
                 links += [{"slot": name, "from": self.objects[oid].object_id, "to": one.object_id} for one in members]
         return {"object_id": self.top.object_id, "direction": "down" if self.down else "up",
                 "objects": [{**lineage.card(self.objects[oid]), "depth": depth} for oid, depth in reached.items()], "links": links}
+
+
+def together(members: list[Any]) -> str:
+    """Several objects of one slot on one line."""
+    names = sorted({type(one).__name__ for one in members})
+    first = ", ".join(one.object_id[:8] for one in members[:MEMBERS])
+    return f"{len(members)} {' and '.join(names)} ({first}, ...)"
 
 
 def reached_in_order(tree: Tree, reached: dict[int, int], depth: int | None) -> Iterator[int]:

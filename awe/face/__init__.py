@@ -1,0 +1,6 @@
+"""What command line, prompt and pages share: how people name things, and how things are shown to people."""
+from awe.face.description import describe
+from awe.face.everything import tell
+from awe.face.lineage import lineage_tree
+
+__all__ = ["describe", "lineage_tree", "tell"]

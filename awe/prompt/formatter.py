@@ -1,0 +1,18 @@
+"""How objects show themselves at the prompt and in notebooks: on a few lines, with units and flags by name."""
+from __future__ import annotations
+
+from typing import Any
+
+from awe.face import describe
+from awe.persist.dbobject import DBObject
+
+
+def show_objects(shell: Any) -> None:
+    """Let the IPython `shell` print objects as `describe` tells them; in lists they stay on one line."""
+    shell.display_formatter.formatters["text/plain"].for_type(DBObject, pretty)
+
+
+def pretty(obj: DBObject, printer: Any, cycle: bool) -> None:
+    """Print one object with IPython's pretty printer."""
+    nested = cycle or printer.indentation > 0 or len(printer.stack) > 1
+    printer.text(repr(obj) if nested else describe(obj))
