@@ -14,7 +14,7 @@ from awe.dataflow.paths import NotYet, asked_keys, keys_of_object, value_at
 from awe.dataflow.select import Member
 from awe.dataflow.site import DAY, Site, nearest_group, window_of
 from awe.dataflow.state import Cause, Reason, State
-from awe.persist.declare import DependencyList, natural_key
+from awe.persist.declare import DependencyList, declarations, natural_key
 from awe.persist.selector import selector_of
 from awe.persist.types import FOREVER, from_microseconds
 
@@ -73,6 +73,17 @@ class Expansion:
                 self._ask_rest(node)
                 if node.pending:
                     self.waiting.append((ask, node))
+
+    def signature(self) -> list[tuple[int, int, int, bool]]:
+        """How far the waiting targets have come; the same twice in a row means that they never will."""
+        return [(id(node), len(node.pending), len(node.tries), any(child.obj is None for child in node.children()))
+                for _, node in self.waiting]
+
+    def stuck(self) -> str:
+        """Which target cannot be planned, and why not."""
+        ask, node = self.waiting[0]
+        return (f"{ask!r} cannot be planned: {', '.join(node.pending)} ask for attributes that are not known before it is made; "
+                "let them go through what leads it")
 
     # ------------------------------------------------------------------ the lead
 
@@ -202,14 +213,13 @@ class Expansion:
 
     def member_keys(self, node: Node, slot: DependencyList[Any], source: Any) -> dict[str, Any]:
         """The natural key of one member: its own, or that of the one made of `source`, with what `also` adds."""
-        keys = keys_of_object(source)
-        if slot.one_per is not None:
-            name = getattr(source, "name", None)
-            own = natural_key(slot.type)
-            keys = {key: keys[key] for key in own if key in keys}
-            if name is not None and slot.one_per.__name__.lower() in own:
-                keys[slot.one_per.__name__.lower()] = name
-            keys.update({theirs: value_at(node, ours) for theirs, ours in slot.also})
+        if slot.one_per is None:
+            return keys_of_object(source)
+        own = natural_key(slot.type)
+        keys = keys_of_object(source, tuple(name for name in own if name in declarations(type(source))))
+        if slot.one_per.__name__.lower() in own and hasattr(source, "name"):
+            keys[slot.one_per.__name__.lower()] = source.name
+        keys.update({theirs: value_at(node, ours) for theirs, ours in slot.also})
         return keys
 
     # ------------------------------------------------------------------ the rest

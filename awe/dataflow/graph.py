@@ -18,6 +18,7 @@ from awe.dataflow.parameters import NOWHERE, ParameterBook, Scope
 from awe.dataflow.paths import asked_keys, keys_of_object
 from awe.dataflow.select import EdgeNow, Member, Sight, Winner
 from awe.dataflow.site import Site
+from awe.errors import DeclarationError
 from awe.persist import tables
 from awe.persist.declare import Dependency, DependencyList, parameters
 from awe.persist.selector import selector_of
@@ -87,7 +88,10 @@ class Graph:
             frontier, self._frontier = self._frontier, []
             if self.depth is None or level < self.depth:
                 self._look_below(frontier)
+            before = self.expansion.signature()
             self.expansion.step()
+            if not asks and not frontier and not self._new and self.expansion.signature() == before:
+                raise DeclarationError(self.expansion.stuck())
             level += 1
 
     # ------------------------------------------------------------------ answering

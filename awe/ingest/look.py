@@ -30,6 +30,7 @@ def look(path: str, definitions: Iterable[Definition]) -> dict[str, Any]:
             definition = identify(file, definitions)
             file.checksum = definition.checksum
             found = look_reduced(file, definition) if is_reduced(file, definition) else look_raw(file, definition)
+            file.verify()
             return {"path": path, "sha256": sha256, "size": size, "instrument": definition.name, **found}
     except AweError as error:
         return {"path": path, ODD: " ".join(str(error).split())}

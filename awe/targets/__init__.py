@@ -1,6 +1,7 @@
 """One file for each kind of product: what it is, what identifies it, what it is made from, when it is bad, how it is made."""
 from awe.targets.astrometricparameters import AstrometricParameters
 from awe.targets.chip import Chip
+from awe.targets.coadd import CoaddFrame
 from awe.targets.coldpixelmap import ColdPixelMap
 from awe.targets.domeflat import DomeFlat
 from awe.targets.fieldreference import FieldReference
@@ -14,6 +15,7 @@ from awe.targets.instrument import Instrument
 from awe.targets.masterbias import MasterBias
 from awe.targets.masterdark import MasterDark
 from awe.targets.masterflat import MasterFlat
+from awe.targets.photometricparameters import PhotometricParameters
 from awe.targets.raw import (
     RawBiasFrame,
     RawDarkFrame,
@@ -25,12 +27,15 @@ from awe.targets.raw import (
 from awe.targets.readnoise import ReadNoise
 from awe.targets.reduced import ReducedScienceFrame
 from awe.targets.referencecatalogue import ReferenceCatalogue
+from awe.targets.regridded import RegriddedFrame
 from awe.targets.skyframe import SkyFrame
+from awe.targets.sourcelist import SourceList
 from awe.targets.twilightflat import TwilightFlat
 
 __all__ = [
     "AstrometricParameters",
     "Chip",
+    "CoaddFrame",
     "ColdPixelMap",
     "DomeFlat",
     "FieldReference",
@@ -44,6 +49,7 @@ __all__ = [
     "MasterBias",
     "MasterDark",
     "MasterFlat",
+    "PhotometricParameters",
     "RawBiasFrame",
     "RawDarkFrame",
     "RawDomeFlatFrame",
@@ -53,6 +59,8 @@ __all__ = [
     "ReadNoise",
     "ReducedScienceFrame",
     "ReferenceCatalogue",
+    "RegriddedFrame",
     "SkyFrame",
+    "SourceList",
     "TwilightFlat",
 ]

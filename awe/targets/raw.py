@@ -9,7 +9,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from awe.dataflow.lifecycle import Stored
-from awe.instruments import open_fits
+from awe.instruments import FitsFile, open_fits
 from awe.persist.declare import attribute, depends_on, has_one, key
 from awe.science.amplifier import Assembled, assemble
 from awe.science.wcs import read_wcs
@@ -42,9 +42,13 @@ class RawFrame(Stored):
     warnings = attribute(str, "what was odd about it", science=False)
     imstat = has_one(Imstat, "statistics of the light-sensitive pixels, overscan subtracted")
 
+    def open(self) -> FitsFile:
+        """The file as it was ingested, under the name it had then; its contents were verified at the door, and have not changed since."""
+        return open_fits(self.path("raw"), checksum="ignore", name=self.original_name)
+
     def hdus(self) -> dict[int, NDArray[Any]]:
         """The raw pixels of the HDUs this chip lies in."""
-        with open_fits(self.path("raw")) as file:
+        with self.open() as file:
             return {index: file.pixels(index) for index in sorted({one["hdu"] for one in self.amplifier_list})}
 
     @property
@@ -63,7 +67,7 @@ class RawFrame(Stored):
 
     def header(self) -> fits.Header:
         """The primary header as it was ingested."""
-        with open_fits(self.path("raw")) as file:
+        with self.open() as file:
             return file.primary
 
     def global_name(self, role: str, ext: str) -> str:

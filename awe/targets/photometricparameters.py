@@ -1,0 +1,152 @@
+"""PhotometricParameters: 563 and 564, the zero point of a frame."""
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from awe.catalogues.match import match
+from awe.dataflow.limits import Limit
+from awe.errors import PermanentError
+from awe.persist.declare import attribute, depends_on, key, parameter
+from awe.science.photometry import ZeroPoint, growth, radii_of, total_flux, zero_point
+from awe.science.sources import extract
+from awe.science.wcs import Wcs, read_wcs
+from awe.targets.astrometricparameters import AstrometricParameters, positions
+from awe.targets.chip import Chip
+from awe.targets.fieldreference import FieldReference
+from awe.targets.filter import Filter
+from awe.targets.flags import Flag
+from awe.targets.frame import Product
+from awe.targets.instrument import Instrument
+from awe.targets.reduced import ReducedScienceFrame
+from awe.targets.referencecatalogue import ReferenceCatalogue
+
+#: Zero point of the reference frame of a field, where nothing better is known.
+ARBITRARY = 25.0
+#: Sources with one of these FLAGS are no standard stars: neighbours, blends, saturation, borders.
+FLAWED = 1 | 2 | 4 | 8 | 16
+#: FWHM in pixels where no star-like source tells it.
+TYPICAL_FWHM = 3.0
+
+
+class PhotometricParameters(Product):
+    """The magnitude of one electron per second, in total flux; it includes the atmosphere.
+
+    Absolute against a reference catalogue; as it came with a frame reduced elsewhere; or relative to one frame of the field.
+    """
+
+    plan_number = "563+564"
+
+    instrument = depends_on(Instrument, "the camera", key=True)
+    chip = depends_on(Chip, "the detector", key=True)
+    filter = depends_on(Filter, "the filter", key=True)
+    exposure = key(str, "name of the exposure")
+    reduced = depends_on(ReducedScienceFrame, "the frame")
+    astrometry = depends_on(AstrometricParameters, "where it is")
+    catalogue = depends_on(ReferenceCatalogue, "stars with known magnitudes", same=("name=refcat",), optional=True)
+    field_reference = depends_on(FieldReference, "the frame that others are compared with", optional=True,
+                                 same=("instrument", "chip", "filter", "object=reduced.raw.object", "mode=relative_mode"))
+
+    refcat = parameter("", "name of the reference catalogue; empty compares frames with one frame of the field")
+    match_radius = parameter(1.0, "how far a star may be from its reference", unit="arcsec", at_least=0.0)
+    minimum_snr = parameter(20.0, "faintest stars used", at_least=3.0)
+    sigma_clip = parameter(3.0, "stars further than this from the median are left out", unit="sigma", at_least=1.0)
+    threshold = parameter(3.0, "detection threshold of its stars", unit="sigma", at_least=0.5)
+
+    mode = attribute(str, "absolute, received or relative")
+    zero_point = attribute(float, "magnitude of one electron per second", unit="mag")
+    error = attribute(float, "its standard error", unit="mag")
+    scatter = attribute(float, "scatter of the stars used", unit="mag")
+    n_stars = attribute(int, "stars used")
+    system = attribute(str, "AB or Vega")
+    band = attribute(str, "band of the reference magnitudes")
+    aperture = attribute(float, "radius of the aperture that total fluxes are made from", unit="pix")
+    aperture_fraction = attribute(float, "part of the total flux inside it")
+
+    limits = (Limit("error", flag=Flag.BAD_ZEROPOINT, at_most=0.1, optional=True),)
+
+    @staticmethod
+    def key_relative_mode(keys: dict[str, Any], parameters: dict[str, Any]) -> str | None:
+        """A field reference is asked for only where no reference catalogue is named."""
+        return None if parameters.get("refcat") else "relative"
+
+    def make(self) -> None:
+        self.system, self.band = self.filter.system, self.filter.band
+        if self.refcat:
+            self.note("absolute", self.fit_absolute())
+        elif self.reduced.zero_point is not None:
+            self.mode, self.zero_point = "received", self.reduced.zero_point
+        else:
+            self.note("relative", self.fit_relative())
+
+    def note(self, mode: str, found: ZeroPoint) -> None:
+        """Keep a fit."""
+        self.mode, self.zero_point, self.error = mode, found.value, found.error
+        self.scatter, self.n_stars = found.scatter, found.n
+        if mode == "relative":
+            self.raise_flag(Flag.NO_ZEROPOINT)
+
+    # ------------------------------------------------------------------ absolute
+
+    def fit_absolute(self) -> ZeroPoint:
+        """Compare stars with the reference catalogue."""
+        if self.catalogue is None:
+            raise PermanentError(f"there is no reference catalogue {self.refcat!r}; `awe ingest-catalog` brings it in, or set refcat to ''")
+        band = self.catalogue.band_named(self.filter.band)
+        stars = self.stars_of(self.reduced, self.astrometry.as_wcs(), self.astrometry.seeing)
+        radius = 0.75 * float(np.hypot(*self.reduced.image.data.shape)) * self.astrometry.pixel_scale / 3600.0
+        reference, errors = self.catalogue.near(self.astrometry.ra, self.astrometry.dec, radius, band)
+        pairs = match(stars["ra"], stars["dec"], reference.ra, reference.dec, self.match_radius, mutual=True)
+        mine, theirs = pairs.first, pairs.second
+        found = zero_point(stars["flux"][mine], stars["error"][mine], reference.magnitude[theirs], errors[theirs],
+                           exptime=self.reduced.exptime, airmass=self.reduced.airmass or math.nan, system=self.system, band=band,
+                           clip=self.sigma_clip, least_snr=self.minimum_snr)
+        if not found.ok:
+            raise PermanentError(f"photometry of {self.exposure} {self.chip.name} in {band}: {found.reason}; "
+                                 f"{len(mine)} of {len(stars['ra'])} stars are in {self.refcat}")
+        return found
+
+    # ------------------------------------------------------------------ relative
+
+    def fit_relative(self) -> ZeroPoint:
+        """Compare stars with those of the reference frame of the field."""
+        reference = self.field_reference
+        if reference is None or reference.frames[0].exposure == self.exposure:
+            return ZeroPoint(ARBITRARY, 0.0, 0.0, 0, reason="this is the reference frame")
+        frame, wcs = reference.frames[0], read_wcs(json.loads(reference.wcs))
+        assert wcs is not None
+        theirs = self.stars_of(frame, wcs, self.astrometry.seeing)
+        mine = self.stars_of(self.reduced, self.astrometry.as_wcs(), self.astrometry.seeing)
+        pairs = match(mine["ra"], mine["dec"], theirs["ra"], theirs["dec"], self.match_radius, mutual=True)
+        flux = theirs["flux"][pairs.second]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            magnitude = ARBITRARY - 2.5 * np.log10(flux / frame.exptime)
+            spread = 1.0857 * theirs["error"][pairs.second] / flux
+        found = zero_point(mine["flux"][pairs.first], mine["error"][pairs.first], magnitude, spread, exptime=self.reduced.exptime,
+                           clip=self.sigma_clip, least_snr=self.minimum_snr)
+        if not found.ok:
+            return ZeroPoint(ARBITRARY, math.nan, math.nan, 0, reason="too few stars in common: as sensitive as the reference frame")
+        return found
+
+    # ------------------------------------------------------------------ both
+
+    def stars_of(self, frame: ReducedScienceFrame, wcs: Wcs, seeing: float) -> dict[str, NDArray[Any]]:
+        """Positions and total fluxes of the unflawed sources of a frame, corrected for the size of its pixels."""
+        image = frame.image
+        fwhm = seeing / wcs.pixel_scale if math.isfinite(seeing) and seeing > 0 else TYPICAL_FWHM
+        radii = radii_of(max(fwhm, 1.5))
+        found = extract(image.data, image.variance, image.mask, weight=image.weight, threshold=self.threshold, radii=radii)
+        curve = growth(found, radii)
+        self.aperture, self.aperture_fraction = radii[2], float(curve.fraction[2])
+        if not math.isfinite(curve.fraction[2]):
+            curve.fraction[2] = 1.0
+        flux, error = total_flux(found, curve)
+        x, y = positions(found)
+        area = wcs.pixel_area(x, y) / wcs.pixel_scale**2
+        good = (np.asarray(found["FLAGS"]) & FLAWED == 0) & np.isfinite(flux) & (flux > 0)
+        ra, dec = wcs.pixel_to_sky(x[good], y[good])
+        return {"ra": ra, "dec": dec, "flux": (flux * area)[good], "error": (error * area)[good]}

@@ -1,0 +1,129 @@
+"""RegriddedFrame: a frame on the pixels of a sky tile."""
+from __future__ import annotations
+
+import json
+
+import numpy as np
+from numpy.typing import NDArray
+
+from awe.dataflow.limits import Limit
+from awe.persist.declare import attribute, depends_on, key, parameter
+from awe.science.background import background
+from awe.science.grid import Tile, Window
+from awe.science.mask import NO_WEIGHT
+from awe.science.regrid import regrid
+from awe.science.wcs import Wcs
+from awe.targets.astrometricparameters import AstrometricParameters
+from awe.targets.chip import Chip
+from awe.targets.filter import Filter
+from awe.targets.flags import Flag
+from awe.targets.frame import BaseFrame
+from awe.targets.image import Image
+from awe.targets.instrument import Instrument
+from awe.targets.photometricparameters import PhotometricParameters
+from awe.targets.reduced import ReducedScienceFrame
+
+#: Pixels between points where the size of pixels is computed exactly.
+COARSE = 64
+
+
+class RegriddedFrame(BaseFrame):
+    """One frame, its sky subtracted, at a common zero point, on the grid of a tile, whose pixels all frames of the tile share."""
+
+    plan_number = "636"
+    unit = "count/s"
+
+    instrument = depends_on(Instrument, "the camera", key=True)
+    chip = depends_on(Chip, "the detector", key=True)
+    filter = depends_on(Filter, "the filter", key=True)
+    exposure = key(str, "name of the exposure")
+    tile = key(str, "name of the sky tile")
+    reduced = depends_on(ReducedScienceFrame, "the frame")
+    astrometry = depends_on(AstrometricParameters, "where it is")
+    photometry = depends_on(PhotometricParameters, "its zero point")
+
+    pixel_scale = parameter(0.0, "size of the pixels; 0 is that of the instrument", unit="arcsec", at_least=0.0)
+    target_zero_point = parameter(30.0, "zero point that fluxes are brought to", unit="mag")
+    background_type = parameter("mesh", "what is subtracted: mesh, constant or none", choices=("mesh", "constant", "none"))
+    background_mesh = parameter(128, "size of the mesh", unit="pix", at_least=8)
+
+    scale = attribute(float, "size of the pixels", unit="arcsec")
+    x0 = attribute(int, "first column on the grid of the tile", unit="pix")
+    y0 = attribute(int, "first row on the grid of the tile", unit="pix")
+    flux_scale = attribute(float, "factor that fluxes were multiplied by")
+    sky = attribute(float, "level that was subtracted", unit="electron")
+    seeing = attribute(float, "FWHM of star-like sources", unit="arcsec")
+    noise_ratio = attribute(float, "scatter of single pixels over the root of the variance plane")
+    wcs_error = attribute(float, "largest error of the sparse transformation", unit="pix")
+
+    limits = (Limit("wcs_error", flag=Flag.BAD_ASTROMETRY, at_most=0.01),)
+
+    def make(self) -> None:
+        image, wcs = self.reduced.image, self.astrometry.as_wcs()
+        assert image.variance is not None and image.weight is not None and image.mask is not None
+        self.scale = self.pixel_scale or self.nominal_scale()
+        area = area_of(wcs, image.data.shape)
+        self.flux_scale = float(10.0 ** (0.4 * (self.target_zero_point - self.photometry.zero_point)) / self.reduced.exptime)
+        found = regrid((image.data - self.sky_of(image)) * area, image.variance * area**2, image.mask, wcs, self.tile, self.scale,
+                       weight=image.weight / area**2, flux_scale=self.flux_scale)
+        self.x0, self.y0 = found.window.x0, found.window.y0
+        self.seeing, self.noise_ratio, self.wcs_error = self.astrometry.seeing, found.noise_ratio, found.wcs_error
+        self.quality_flags = (self.quality_flags or 0) | carried(self.astrometry) | carried(self.photometry)
+        self.image = Image(found.data, found.variance, found.weight, found.mask, cards=self.cards(found.window))
+
+    def nominal_scale(self) -> float:
+        """The pixel size of the instrument, binned as the frame is, else that of the solution, to a tenth of a milliarcsecond."""
+        stated, solved = self.instrument.pixel_scale, self.astrometry.pixel_scale
+        if stated and np.isfinite(stated):
+            return round(float(stated) * max(1, round(solved / stated)), 4)
+        return round(solved, 2)
+
+    def sky_of(self, image: Image) -> NDArray[np.float32] | float:
+        """What is subtracted as sky."""
+        self.sky = 0.0
+        if self.background_type == "none":
+            return 0.0
+        assert image.mask is not None
+        found = background(image.data, image.mask & np.uint16(NO_WEIGHT), mesh=self.background_mesh)
+        self.sky = found.globallevel if np.isfinite(found.globallevel) else 0.0
+        return found.level if self.background_type == "mesh" else self.sky
+
+    def cards(self, window: Window) -> dict[str, object]:
+        """The header."""
+        return {"INSTRUME": self.instrument.name, "CHIP": self.chip.name, "FILTER": self.filter.name, "OBJECT": self.reduced.object,
+                "TILE": self.tile, "MAGZERO": self.target_zero_point, "EXPTIME": 1.0,
+                "GAIN": 1.0 / self.flux_scale, **Tile(self.tile).wcs(self.scale, window).cards()}
+
+    @property
+    def window(self) -> Window:
+        """Where it lies on the grid of the tile."""
+        ny, nx = self.image.data.shape
+        return Window(self.x0, self.y0, nx, ny)
+
+    @property
+    def wcs_cards(self) -> dict[str, object]:
+        """The celestial cards of the image."""
+        return json.loads(json.dumps(Tile(self.tile).wcs(self.scale, self.window).cards()))  # type: ignore[no-any-return]
+
+
+def carried(target: AstrometricParameters | PhotometricParameters) -> int:
+    """The flags that tell of what it was made with."""
+    return int(target.quality_flags) & int(Flag.RELATIVE_ASTROMETRY | Flag.NO_ZEROPOINT)
+
+
+def area_of(wcs: Wcs, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Size of each pixel on the sky relative to that in the middle of the frame.
+
+    Flat fields see a sky of constant brightness, so a flat-fielded star is too faint where pixels are large.
+    """
+    ny, nx = shape
+    rows = np.unique(np.append(np.arange(0, ny, COARSE), ny - 1)).astype(np.float64)
+    columns = np.unique(np.append(np.arange(0, nx, COARSE), nx - 1)).astype(np.float64)
+    x, y = np.meshgrid(columns, rows)
+    coarse = wcs.pixel_area(x.ravel(), y.ravel()).reshape(x.shape) / wcs.pixel_scale**2
+    across = np.stack([np.interp(np.arange(nx), columns, line) for line in coarse])
+    above = np.clip(np.searchsorted(rows, np.arange(ny), side="right") - 1, 0, max(len(rows) - 2, 0))
+    if len(rows) == 1:
+        return np.repeat(across, ny, axis=0).astype(np.float32)
+    part = ((np.arange(ny) - rows[above]) / (rows[above + 1] - rows[above]))[:, None]
+    return (across[above] * (1 - part) + across[above + 1] * part).astype(np.float32)

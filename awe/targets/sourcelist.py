@@ -1,0 +1,152 @@
+"""SourceList: the sources of a coadd."""
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from awe.catalogues.column import Column
+from awe.catalogues.cone import Listed, cone_search, search_lists
+from awe.catalogues.export import export
+from awe.catalogues.footprint import Footprint
+from awe.catalogues.parquet import SourceFile
+from awe.catalogues.table import SourceTable
+from awe.dataflow.lifecycle import Content
+from awe.dataflow.limits import Limit
+from awe.persist.declare import attribute, depends_on, key, parameter
+from awe.science.background import background
+from awe.science.mask import NO_WEIGHT
+from awe.science.photometry import POGSON, empty_aperture_ratio, growth, radii_of, total_flux
+from awe.science.psf import seeing
+from awe.science.sourcecolumns import columns
+from awe.science.sources import extract, with_sky
+from awe.targets.coadd import CoaddFrame, tile_of_field
+from awe.targets.filter import Filter
+from awe.targets.flags import Flag
+from awe.targets.frame import Product
+from awe.targets.image import Image
+from awe.targets.instrument import Instrument
+from awe.targets.sourcetable import described, table_bytes
+
+TOTAL = {
+    "FLUX_TOTAL": Column("FLUX_TOTAL", "count/s", "phot.flux", "flux of a point source: aperture of 1.5 FWHM and curve of growth",
+                         "float64"),
+    "FLUXERR_TOTAL": Column("FLUXERR_TOTAL", "count/s", "stat.error;phot.flux", "standard error of FLUX_TOTAL", "float64"),
+    "MAG_TOTAL": Column("MAG_TOTAL", "mag", "phot.mag", "magnitude of FLUX_TOTAL", "float64"),
+    "MAGERR_TOTAL": Column("MAGERR_TOTAL", "mag", "stat.error;phot.mag", "standard error of MAG_TOTAL", "float64"),
+}
+
+
+class SourceList(Product):
+    """Everything that was found on a coadd, as one immutable table that is sorted along the sky."""
+
+    instrument = depends_on(Instrument, "the camera", key=True)
+    filter = depends_on(Filter, "the filter", key=True)
+    object = key(str, "name of the field, as the observers wrote it")
+    tile = key(str, "name of the sky tile")
+    frame = depends_on(CoaddFrame, "the image")
+
+    threshold = parameter(1.5, "detection threshold", unit="sigma", at_least=0.5)
+    minimum_area = parameter(5, "least number of connected pixels", unit="pix", at_least=1)
+    background_mesh = parameter(64, "size of the background mesh", unit="pix", at_least=8)
+    deblend_levels = parameter(32, "as SExtractor's DEBLEND_NTHRESH", at_least=1)
+    deblend_contrast = parameter(0.005, "as SExtractor's DEBLEND_MINCONT", at_least=0.0, at_most=1.0)
+
+    n_sources = attribute(int, "number of sources")
+    zero_point = attribute(float, "magnitude of one unit of flux", unit="mag")
+    seeing = attribute(float, "FWHM of star-like sources", unit="arcsec")
+    aperture_fraction = attribute(float, "part of the total flux in the main aperture")
+    error_scale = attribute(float, "scatter of empty apertures over what the variance says; flux errors were multiplied by it")
+    limiting_magnitude = attribute(float, "magnitude of a point source of five standard deviations", unit="mag")
+    footprint = attribute(str, "HEALPix cells it covers, as JSON")
+
+    limits = (Limit("n_sources", flag=Flag.NO_SOURCES, at_least=1),)
+
+    @classmethod
+    def complete(cls, keys: Mapping[str, Any], at: int | None) -> dict[str, Any]:
+        """The tile is that of the coadd."""
+        return {**keys, "tile": keys.get("tile") or tile_of_field(keys)}
+
+    def make(self) -> None:
+        image, wcs = self.frame.image, self.frame.as_wcs()
+        assert image.mask is not None and image.variance is not None
+        self.zero_point = self.frame.zero_point
+        sky = background(image.data, image.mask & np.uint16(NO_WEIGHT), mesh=self.background_mesh)
+        options = {"sky": sky, "weight": image.weight, "threshold": self.threshold, "min_area": self.minimum_area,
+                   "deblend_levels": self.deblend_levels, "deblend_contrast": self.deblend_contrast}
+        first = seeing(extract(image.data, image.variance, image.mask, **{**options, "threshold": max(self.threshold, 5.0)}))
+        fwhm = first.fwhm if math.isfinite(first.fwhm) else self.frame.seeing / self.frame.pixel_scale
+        radii = radii_of(max(fwhm, 1.5) if math.isfinite(fwhm) else 3.0)
+        found = extract(image.data, image.variance, image.mask, radii=radii, **options)
+        self.seeing, self.n_sources = first.arcsec(wcs.pixel_scale), len(found)
+        self.error_scale = self.measure_error_scale(image, sky, radii[2])
+        columns_of_sky = {**with_sky(found, wcs, self.zero_point), **self.totals(found, radii)}
+        meta = {"zero_point": self.zero_point, "filter": self.filter.name, "object": self.object}
+        self._table = described(found, columns_of_sky, columns(radii), "count/s", TOTAL, meta)
+        corners = wcs.footprint(image.data.shape, per_side=4)
+        self.footprint = json.dumps(Footprint.of_polygon(corners).to_json(), sort_keys=True)
+        self.limiting_magnitude = self.five_sigma(image, radii[2])
+
+    def measure_error_scale(self, image: Image, sky: Any, radius: float) -> float:
+        """How much larger the scatter of empty apertures is than the variance says; 1 where there is no empty sky."""
+        assert image.mask is not None and image.variance is not None
+        occupied = sky.objects | ((image.mask & np.uint16(NO_WEIGHT)) != 0)
+        ratio, _ = empty_aperture_ratio(image.data - sky.level, image.variance, occupied, radius)
+        return float(np.clip(ratio, 0.5, 3.0)) if math.isfinite(ratio) else 1.0
+
+    def totals(self, found: Any, radii: tuple[float, ...]) -> dict[str, Any]:
+        """Total fluxes and magnitudes of point sources."""
+        curve = growth(found, radii)
+        self.aperture_fraction = float(curve.fraction[2]) if math.isfinite(curve.fraction[2]) else 1.0
+        curve.fraction[2] = self.aperture_fraction
+        flux, error = total_flux(found, curve)
+        error = error * self.error_scale
+        positive = np.where(flux > 0, flux, np.nan)
+        return {"FLUX_TOTAL": flux, "FLUXERR_TOTAL": error, "MAG_TOTAL": self.zero_point - 2.5 * np.log10(positive),
+                "MAGERR_TOTAL": POGSON * error / positive}
+
+    def five_sigma(self, image: Image, radius: float) -> float:
+        """The magnitude of a point source whose flux is five times its error, where the coadd is as deep as its median."""
+        assert image.variance is not None and image.weight is not None
+        there = image.weight > 0
+        if not there.any():
+            return math.nan
+        noise = math.sqrt(math.pi * radius**2 / float(np.median(image.weight[there]))) * self.error_scale / self.aperture_fraction
+        return self.zero_point - 2.5 * math.log10(5.0 * noise)
+
+    def contents(self) -> dict[str, Content]:
+        """The table."""
+        return {"catalogue": Content(table_bytes(self._table), ".parquet")}
+
+    # ------------------------------------------------------------------ reading
+
+    def table(self, columns: Iterable[str] | None = None) -> SourceTable:
+        """All sources, or some of their columns."""
+        with SourceFile(self.path("catalogue")) as file:
+            return file.read(columns)
+
+    @property
+    def sources(self) -> SourceTable:
+        """All sources; `.to_astropy()`, `.to_arrow()` and `.to_pandas()` turn them into other tables."""
+        return self.table()
+
+    def cone(self, ra: float, dec: float, radius: float) -> SourceTable:
+        """The sources within `radius` degrees."""
+        with SourceFile(self.path("catalogue")) as file:
+            return cone_search(file, ra, dec, radius)
+
+    @staticmethod
+    def cone_of(lists: Iterable[SourceList], ra: float, dec: float, radius: float) -> list[tuple[SourceList, SourceTable]]:
+        """The sources of many lists within `radius` degrees: by footprint first, then by key."""
+        there = {one.object_id: one for one in lists}
+        listed = [Listed(name, Footprint.from_json(json.loads(one.footprint)), lambda one=one: SourceFile(one.path("catalogue")))
+                  for name, one in there.items()]
+        return [(there[name], table) for name, table in search_lists(listed, ra, dec, radius)]
+
+    def export(self, path: Path | str, form: str | None = None) -> Path:
+        """Write the table as FITS, VOTable, CSV, ECSV or Parquet, by the ending of the name or as `form` says."""
+        return export(self.table(), Path(path), form)
