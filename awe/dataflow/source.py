@@ -56,7 +56,7 @@ def reached(function: FunctionType, cls: type) -> Iterator[Callable[..., Any]]:
     names = code_names(function.__code__)
     for name in sorted(names):
         found = function.__globals__.get(name)
-        if isinstance(found, ModuleType):
+        if isinstance(found, ModuleType) and found.__name__.split(".", 1)[0] in ("awe", cls.__module__.split(".", 1)[0]):
             yield from (member for other in sorted(names) if is_code(member := getattr(found, other, None)))
         elif isinstance(found, type):
             yield from (member for member in vars(found).values() if is_code(member) and in_awe(found))

@@ -111,7 +111,7 @@ def window_of(frame: RegriddedFrame) -> Window:
 
 def reader(opened: contextlib.ExitStack, frame: RegriddedFrame) -> Callable[[int, int], tuple[Any, Any, Any, Any]]:
     """Reads rows of a frame from its file, so that no frame is ever in memory as a whole."""
-    hdus = opened.enter_context(fits.open(frame.path(), memmap=True))
+    hdus = opened.enter_context(fits.open(frame.path(), memmap=False))
 
     def read(y0: int, y1: int) -> tuple[Any, Any, Any, Any]:
         data, variance, weight = (native(hdus[which].section[y0:y1, :]) for which in (0, "VARIANCE", "WEIGHT"))

@@ -51,7 +51,8 @@ class FlatFrame(BaseFrame, Calibration):
         if hot is not None:
             masks = [mask | hot.image.data for mask in masks]
         variance = np.asarray(bias.image.variance) * spread**2
-        found = function(electrons, 1.0, per_pixel(read_noises(frames[0], bias.read_noise, factors), frames[0]), self.sigma_clip,
+        known = None if self.quality_flags & Flag.GAIN_UNKNOWN else 1.0
+        found = function(electrons, known, per_pixel(read_noises(frames[0], bias.read_noise, factors), frames[0]), self.sigma_clip,
                          masks, variance)
         self.level, self.n_outliers = found.level, found.n_outliers
         self.image = Image(found.data, variance=found.variance, mask=found.mask, cards={"LEVEL": found.level})

@@ -8,6 +8,7 @@ import numpy as np
 from awe.dataflow.limits import Limit
 from awe.persist.declare import attribute, depends_on, key, parameter
 from awe.persist.types import to_microseconds
+from awe.science.amplifier import per_amplifier
 from awe.science.calibrate import Calibrated, reweigh
 from awe.science.cosmic import cosmic_rays
 from awe.science.mask import Bit
@@ -84,9 +85,11 @@ class ReducedScienceFrame(DetectorFrame):
 
     def without_cosmics(self, frame: Calibrated) -> Calibrated:
         """The frame with cosmic rays masked."""
-        noise = np.sqrt(np.maximum(frame.variance - np.maximum(frame.data, 0), 0))
-        found = cosmic_rays(frame.data, noise, frame.mask, threshold=self.cosmic_threshold, object_limit=self.cosmic_object_limit,
-                            neighbour_fraction=self.cosmic_neighbour_fraction, star_fwhm=self.star_fwhm)
+        index = self.raw.assembled("none").amplifier_index
+        found = cosmic_rays(frame.data, per_amplifier(frame.read_noise, index, 0.0), frame.mask, flat=self.flat.image.data,
+                            background=frame.sky if self.sky is not None else 0.0, threshold=self.cosmic_threshold,
+                            object_limit=self.cosmic_object_limit, neighbour_fraction=self.cosmic_neighbour_fraction,
+                            star_fwhm=self.star_fwhm)
         return reweigh(frame, found.mask)
 
     def describe_frame(self, frame: Calibrated) -> None:

@@ -87,7 +87,7 @@ class SourceList(Product):
         columns_of_sky = {**with_sky(found, wcs, self.zero_point), **self.totals(found, radii)}
         meta = {"zero_point": self.zero_point, "filter": self.filter.name, "object": self.object}
         self._table = described(found, columns_of_sky, columns(radii), "count/s", TOTAL, meta)
-        corners = wcs.footprint(image.data.shape, per_side=4)
+        corners = wcs.footprint(image.data.shape)
         self.footprint = json.dumps(Footprint.of_polygon(corners).to_json(), sort_keys=True)
         self.limiting_magnitude = self.five_sigma(image, radii[2])
 
