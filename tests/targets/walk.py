@@ -1,0 +1,90 @@
+"""An instance with a small simulated run in it, for the tests of this folder; also run as a program in processes of its own."""
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import sqlalchemy as sa
+
+import awe.targets  # noqa: F401 - defines the classes
+from awe.config import Config
+from awe.dataflow.instance import Instance, open_instance
+from awe.fileserver import Store
+from awe.ingest import add_instrument, ingest, ingest_catalogue
+from awe.persist import session, tables
+from awe.simulate import simulate_run
+from awe.simulate.config import RunConfig
+from awe.targets import SourceList
+from awe.targets.instrument import sites
+
+SEED = 20240311
+FIELD = "FIELD1"
+
+
+def simulate(folder: Path, **changes):
+    """A run that is small, and large enough for its stars to be matched."""
+    settings = {"width": 320, "height": 320, "exposures": 3, "biases": 3, "darks": 3, "domes": 3, "twilights": 3, "star_density": 40.0,
+                **changes}
+    return simulate_run(folder, seed=SEED, config=RunConfig(**settings))
+
+
+def create(home: Path, url: str = "sqlite:///awe.db") -> Instance:
+    """An empty instance."""
+    home.mkdir(parents=True, exist_ok=True)
+    config = Config(home=home, database=url, user="ann")
+    session.connect(config.url, user="ann", create=True).close()
+    Store.create(config.store_path)
+    return reopen(home, url)
+
+
+def reopen(home: Path, url: str = "sqlite:///awe.db") -> Instance:
+    """An instance that is there."""
+    opened = open_instance(Config(home=home, database=url, user="ann"))
+    opened.site = sites()
+    return opened
+
+
+def fill(run) -> None:
+    """Bring a simulated run in."""
+    add_instrument(run.instrument)
+    report = ingest([path for path in run.raw_files], commit=True)
+    assert report.counts() == {"ingested": len(run.raw_files)}, str(report)
+    ingest_catalogue(run.reference, "simref", run.reference_mapping, use_for="simcam")
+
+
+def fingerprints(instance: Instance) -> dict[str, list[str]]:
+    """Value and file hashes of everything that was made, by class and natural key."""
+    found = {}
+    for cls in awe.targets.__all__:
+        target = getattr(awe.targets, cls)
+        if not getattr(target, "can_be_made", False) or target.__abstract__:
+            continue
+        for obj in target.select_all():
+            key = " ".join([cls, *(str(getattr(value, "name", value)) for value in (getattr(obj, name) for name in natural(target)))])
+            found[key] = [bytes(obj.value).hex(), *sorted(obj.files().values())]
+    return found
+
+
+def natural(cls) -> tuple[str, ...]:
+    from awe.persist.declare import natural_key
+
+    return natural_key(cls)
+
+
+def count(instance: Instance, table: sa.Table) -> int:
+    with instance.database.reading() as connection:
+        return connection.scalar(sa.select(sa.func.count()).select_from(table))
+
+
+def main() -> None:
+    """``python -m tests.targets.walk HOME URL WORKERS``: get the source list, print the fingerprints as JSON."""
+    home, url, workers = sys.argv[1:4]
+    instance = reopen(Path(home), url)
+    SourceList.get(object=FIELD, workers=int(workers))
+    print(json.dumps(fingerprints(instance), sort_keys=True))
+    print(count(instance, tables.object_), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
