@@ -173,15 +173,17 @@ def _stack(layers: Sequence[Layer], band: Window) -> Any:
     if not parts:
         return None
     shape = (len(parts), band.ny, band.nx)
-    data, variance, weight = np.full(shape, np.nan, np.float32), np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    data, variance, weight = (np.zeros(shape, np.float32) for _ in range(3))  # weight 0 is no data
     mask = np.zeros(shape, np.uint16)
     for k, (layer, common, planes) in enumerate(parts):
         where = (k, *common.within(band))
         factor = np.float32(layer.flux_scale)
-        data[where] = (planes[0] - np.float32(layer.background)) * factor
-        variance[where] = planes[1] * factor * factor
-        weight[where] = planes[2] / (factor * factor)
-        mask[where] = planes[3]
+        np.subtract(planes[0], np.float32(layer.background), out=data[where])
+        variance[where], weight[where], mask[where] = planes[1], planes[2], planes[3]
+        if factor != 1:
+            data[where] *= factor
+            variance[where] *= factor * factor
+            weight[where] /= factor * factor
     return data, variance, weight, mask
 
 

@@ -200,7 +200,7 @@ def _vote(src: Floats, ref: Floats, bounds: Bounds, tolerance: float, size: floa
     order = np.argsort(length, kind="stable")
     cells = np.array([2.0 * tolerance, tolerance / (0.35 * size), tolerance / (0.35 * size)])
     votes = _proposals(np.ascontiguousarray(src), np.ascontiguousarray(ref), i[order], j[order], length[order], shortest,
-                       math.radians(bounds.rotation), math.log1p(bounds.scale), bounds.offset, tolerance, 3_000_000)
+                       math.radians(bounds.rotation), math.log1p(bounds.scale), bounds.offset, tolerance, 1_500_000)
     if not len(votes):
         return np.zeros((0, 4))
     grid = np.floor(votes / np.array([cells[1], cells[2], cells[0], cells[0]])).astype(np.int64)

@@ -100,8 +100,8 @@ def frame(name, level=0.0, dark=None):
     return header, data if dark is None else data - dark
 
 
-def star_list(data, gain=1.5):
-    found = extract(data, gain=gain, threshold=2.0)
+def star_list(data, gain=1.5, mesh=64):
+    found = extract(data, gain=gain, threshold=2.0, mesh=mesh)
     return found[(found["FLAGS"] & 4) == 0]
 
 
@@ -114,7 +114,7 @@ def m13():
     out = []
     for name in names:
         header, data = frame(f"arcsat_m13/{name}", 1311.0)
-        out.append((name, read_wcs(header), star_list(data - dark * np.float32(header["EXPTIME"] / 80.0)), data.shape))
+        out.append((name, read_wcs(header), star_list(data - dark * np.float32(header["EXPTIME"] / 80.0), mesh=32), data.shape))
     return out
 
 

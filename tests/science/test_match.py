@@ -37,7 +37,7 @@ def error(found, src, turn, shift):
     (50, 60, 3, 1.0, 1), (50, 60, -3, 1.01, -1), (25, 20, 1, 1.0, 1), (400, 60, 3, 1.0, -1), (4000, 60, 3, 0.99, 1),
     (100, 250, 10, 1.0, 1), (100, 200, 170, 1.0, -1), (60, 0, 0, 1.0, 1), (150, 30, 90, 1.04, 1)])
 def test_finds_the_truth(n, offset, rotation, scale, parity):
-    for seed in range(3):
+    for seed in range(2):
         src, flux, ref, mag, turn, shift = lists(seed, n, offset=offset, rotation=rotation, scale=scale, parity=parity)
         found = match(src, flux, ref, mag)
         assert found.ok, (seed, found.reason)
@@ -47,9 +47,9 @@ def test_finds_the_truth(n, offset, rotation, scale, parity):
         assert (found.rotation - rotation + 180) % 360 - 180 == pytest.approx(0, abs=0.3)
 
 
-@pytest.mark.parametrize("n", [25, 100, 3000])
+@pytest.mark.parametrize("n", [25, 1000])
 def test_a_catalogue_of_another_field_is_refused(n):
-    for seed in range(3):
+    for seed in range(2):
         src, flux, *_ = lists(seed, n)
         _, _, ref, mag, *_ = lists(seed + 100, n)
         found = match(src, flux, ref, mag)
@@ -58,7 +58,7 @@ def test_a_catalogue_of_another_field_is_refused(n):
 
 def test_two_clusters_are_no_match():
     """Both lists crowd in their middle: overdensities coincide, stars do not."""
-    for seed in range(3):
+    for seed in range(2):
         rng = np.random.default_rng(seed)
         a, b = (rng.normal(0, 1, (n, 2)) * rng.exponential(80, n)[:, None] for n in (900, 1500))
         assert not match(a, rng.random(900), b, rng.random(1500)).ok

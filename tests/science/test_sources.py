@@ -2,11 +2,12 @@
 import numba
 import numpy as np
 import pytest
+import sep
 
 from awe.science import psf
 from awe.science.background import background
 from awe.science.mask import Bit
-from awe.science.sources import COLUMNS, columns, extract, with_sky
+from awe.science.sources import COLUMNS, DEFAULT_RADII, columns, extract, with_sky
 from awe.science.wcs import Wcs
 
 
@@ -89,6 +90,29 @@ def test_a_neighbour_does_not_add_its_light():
     assert distance[0] < 0.2
     assert found["FLUX_APER5"][best[0]] == pytest.approx(2e4, rel=0.03)
     assert found["FRAC_APER5"][best[0]] > 0.1
+
+
+def test_agrees_with_sep(field):
+    """The kernels against sep's own, on stars without neighbours."""
+    image, variance, *_ = star_field()
+    found, *_ = field
+    model = background(image)
+    data = np.ascontiguousarray(image - model.level)
+    x, y = found["XWIN_IMAGE"] - 1, found["YWIN_IMAGE"] - 1
+    alone = (found["FLAGS"] == 0) & (found["FRAC_APER5"] == 0)
+    for k, radius in enumerate(DEFAULT_RADII[:5], start=1):
+        flux, error, _ = sep.sum_circle(data, x, y, radius, var=variance.astype(np.float32), subpix=0)
+        np.testing.assert_allclose(found[f"FLUX_APER{k}"][alone], flux[alone], rtol=1e-6, atol=0.05)
+        np.testing.assert_allclose(found[f"FLUXERR_APER{k}"][alone], error[alone], rtol=1e-3)
+    a, b, theta = found["A_IMAGE"], found["B_IMAGE"], np.radians(found["THETA_IMAGE"])
+    flux, _, _ = sep.sum_ellipse(data, found["X_IMAGE"] - 1, found["Y_IMAGE"] - 1, a, b, theta, found["KRON_RADIUS"],
+                                 subpix=7)
+    np.testing.assert_allclose(found["FLUX_AUTO"][alone], flux[alone], rtol=1e-3, atol=5.0)
+    radius, _ = sep.flux_radius(data, found["X_IMAGE"] - 1, found["Y_IMAGE"] - 1, 6 * a, 0.5, normflux=flux)
+    np.testing.assert_allclose(found["FLUX_RADIUS"][alone], radius[alone], rtol=0.02)
+    wx, wy, _ = sep.winpos(data, found["X_IMAGE"] - 1, found["Y_IMAGE"] - 1, np.maximum(radius * 2 / 2.3548, 0.85))
+    bright = alone & (found["SNR_WIN"] > 30)
+    assert np.max(np.hypot(wx - x, wy - y)[bright]) < 0.02
 
 
 def test_saturated_kept_and_cosmics_out():
