@@ -4,6 +4,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from pathlib import Path
+from typing import Any
 
 import awe.targets  # noqa: F401 - defines the classes that come with awe
 from awe.config import load
@@ -29,7 +30,7 @@ def connect(home: Path | str | None = None, *, user: str | None = None, project:
         there is no instance, or its database or store is not there
     """
     config = load(None if home is None else Path(os.path.expanduser(home)))
-    given = {"user": user, "project": project, "privileges": privileges}
+    given: dict[str, Any] = {"user": user, "project": project, "privileges": privileges}
     load_targets()
     instance = open_instance(dataclasses.replace(config, **{name: value for name, value in given.items() if value is not None}))
     instance.site = sites()

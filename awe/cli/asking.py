@@ -9,12 +9,12 @@ from typing import Any
 from awe.cli.opened import opened
 from awe.cli.output import print_json
 from awe.cli.progress import of_targets, progress_bar
-from awe.face.words import keys_given, parameters_given, target_named
 from awe.dataflow.planner import Options, Planner, refuse_blocked
 from awe.dataflow.request import Request
 from awe.dataflow.run import Report
 from awe.dataflow.target import number_of_workers
 from awe.errors import AweError
+from awe.face.words import keys_given, parameters_given, target_named
 from awe.persist.lineage import card
 
 
@@ -54,7 +54,7 @@ def planner(options: Namespace) -> Planner:
 def found_or_made(planner: Planner, asked: list[Request], options: Namespace) -> tuple[list[Any], Report, list[str]]:
     """The objects that could be had, what was done for them, and in words which could not be had."""
     made = planner.plan(asked)
-    failures = [why for top in made.tops if (why := failure_of(lambda top=top: refuse_blocked([top])))]
+    failures = [why for top in made.tops if (why := failure_of(refuse_blocked, [top]))]
     if failures:
         asked = [one for one, top in zip(asked, made.tops, strict=True) if not top.state.is_blocked]
         made = planner.plan(asked)
@@ -63,14 +63,14 @@ def found_or_made(planner: Planner, asked: list[Request], options: Namespace) ->
         with progress_bar("making") as tell:
             report = planner.carry_out(made, workers=number_of_workers(options.workers), progress=of_targets(tell))
     objects: list[Any] = []
-    failures += [why for top in made.tops if (why := failure_of(lambda top=top: objects.append(planner.object_of(top, report))))]
+    failures += [why for top in made.tops if (why := failure_of(lambda node: objects.append(planner.object_of(node, report)), top))]
     return objects, report, failures
 
 
-def failure_of(work: Callable[[], None]) -> str:
+def failure_of(work: Callable[[Any], None], about: Any) -> str:
     """Do `work`, and say in one line why it could not be done; empty where it could."""
     try:
-        work()
+        work(about)
     except AweError as error:
         return " ".join(str(error).split())
     return ""

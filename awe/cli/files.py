@@ -3,11 +3,11 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from awe.face.named import object_named
 from awe.cli.opened import opened
 from awe.cli.output import print_json
 from awe.dataflow.lifecycle import Stored
 from awe.errors import MissingFileError
+from awe.face.named import object_named
 from awe.retrieval import retrieve as retrieve_file
 
 

@@ -9,7 +9,8 @@ from awe.cli.command import JSON, Command, argument
 CLASS = argument("target", metavar="CLASS", help="a class of targets, such as CoaddFrame")
 KEYS = argument("keys", nargs="*", metavar="key=value", help="what is asked for: its keys, attributes of its raw data, date=2003-02-14, "
                                                               "time=2003-02-14T03:12; what is left out follows from the raw data")
-PARS = argument("--pars", action="append", default=[], metavar="CLASS.NAME=VALUE", help="a parameter for this call alone; may be given often")
+PARS = argument("--pars", action="append", default=[], metavar="CLASS.NAME=VALUE",
+                help="a parameter for this call alone; may be given often")
 RETRY = argument("--retry", action="store_true", help="make again what is held, since it failed or was flagged")
 GROW = argument("--grow", action="store_true", help="make anew what others now match")
 FRESH = argument("--fresh", action="store_true", help="make what is asked from the nearest raw data, even if something valid is there")
@@ -78,7 +79,8 @@ LOOKING = (
     Command("show", "looking", "show", "tell everything about an object", (OBJECT, JSON)),
     Command("lineage", "looking", "lineage", "what an object was made from, down to the raw data, as a tree", (
         OBJECT, argument("--down", action="store_true", help="what was made from it instead"),
-        argument("--depth", type=int, metavar="N", help="at most so many steps"), JSON)),
+        argument("--depth", type=int, metavar="N", help="at most so many steps"),
+        argument("--full", action="store_true", help="all members of large groups in full, not just the first"), JSON)),
     Command("jobs", "looking", "jobs", "what was made, by whom, how it ended, and why it failed", (
         argument("--failed", action="store_true", help="only what failed, with its log"),
         argument("--limit", type=int, default=50, metavar="N", help="at most so many (50)"), JSON)),

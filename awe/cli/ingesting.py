@@ -31,11 +31,10 @@ def ingest_catalog(options: Namespace) -> int:
         paths = [Path(path) for path in options.paths]
         mapping = Path(options.mapping) if options.mapping else None
         found = ingest_catalogue(paths, options.name, mapping, use_for=options.use_for)
-        about = {"object_id": found.object_id, "name": found.name, "version": found.version, "n_sources": found.n_sources,
-                 "notes": found.notes}
-    if options.json:
-        print_json(about)
-    else:
-        print(f"{about['name']}: {about['n_sources']} sources, {about['object_id'][:8]}")
-        print("\n".join(f"    ! {note}" for note in str(about["notes"] or "").split("; ") if note), end="\n" if about["notes"] else "")
+        notes = [note for note in (found.notes or "").split("; ") if note]
+        if options.json:
+            print_json({"object_id": found.object_id, "name": found.name, "version": found.version, "n_sources": found.n_sources,
+                        "notes": notes})
+        else:
+            print("\n".join([f"{found.name}: {found.n_sources} sources, {found.object_id[:8]}", *(f"    ! {note}" for note in notes)]))
     return 0

@@ -61,7 +61,8 @@ def make_tables(config: Config) -> None:
     try:
         schema.upgrade(config.url)
     except sa.exc.ArgumentError as error:
-        raise ConfigError(f"{config.database!r} is no address of a database; write sqlite:///awe.db or postgresql://user@host/name") from error
+        raise ConfigError(f"{config.database!r} is no address of a database; "
+                          "write sqlite:///awe.db or postgresql://user@host/name") from error
     except sa.exc.OperationalError as error:
         raise InstanceError(f"cannot open {sa.make_url(config.url).render_as_string()}: {error.orig}; "
                             "see that the database is there and runs") from error

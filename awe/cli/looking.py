@@ -4,13 +4,13 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Any
 
-from awe.face.named import object_named
 from awe.cli.opened import opened
 from awe.cli.output import as_table, print_json
 from awe.dataflow import jobs as job_rows
+from awe.errors import QueryError
 from awe.face import tell
 from awe.face.lineage import Tree
-from awe.errors import QueryError
+from awe.face.named import object_named
 from awe.persist.lineage import tell_everything
 from awe.persist.query import Query
 from awe.persist.query_text import parse_columns, parse_query
@@ -69,7 +69,7 @@ def lineage(options: Namespace) -> int:
         if options.json:
             print_json(tree.as_dict(options.depth))
         else:
-            print("\n".join(tree.lines(options.depth)))
+            print("\n".join(tree.lines(options.depth, full=options.full)))
     return 0
 
 

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import traceback
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -38,9 +38,13 @@ class Parser(ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    return guarded(run, list(sys.argv[1:] if arguments is None else arguments))
+
+
+def guarded(work: Callable[[list[str]], int], words: list[str]) -> int:
+    """Do `work`; every error ends as one line on stderr and an exit code."""
     try:
-        return run(words)
+        return work(words)
     except AweError as error:
         return complain(str(error), ERROR)
     except BrokenPipeError:
@@ -106,7 +110,8 @@ def parser_of(command: Command) -> Parser:
 
 def help_text() -> str:
     """What `awe --help` prints."""
-    lines = ["usage: awe                     the Awe> prompt", "       awe script.py ...       a Python script that sees what the prompt sees",
+    lines = ["usage: awe                     the Awe> prompt",
+             "       awe script.py ...       a Python script that sees what the prompt sees",
              "       awe COMMAND ...         one of these; `awe COMMAND --help` says more"]
     for title, commands in GROUPS.items():
         lines += ["", f"{title}:", *overview(commands)]

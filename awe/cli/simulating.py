@@ -10,8 +10,8 @@ from typing import Any
 
 from awe.cli.output import print_json
 from awe.cli.progress import progress_bar
-from awe.face.words import split
 from awe.errors import ConfigError, did_you_mean
+from awe.face.words import split
 from awe.simulate import RunConfig, simulate_run
 
 

@@ -37,7 +37,8 @@ def fsck(options: Namespace) -> int:
         print(f"candidates: {candidates.missing} missing, {candidates.wrong} wrong{' (written anew)' if options.repair else ''}; "
               f"{lost} jobs whose process is gone")
         for word, hashes in (("missing", report.missing), ("damaged", report.corrupted), ("of another size", short)):
-            print("".join(f"  {word}: {sha} of {', '.join(owners.get(sha, ['an object that is gone']))}\n" for sha in hashes[:SHOWN]), end="")
+            for sha in hashes[:SHOWN]:
+                print(f"  {word}: {sha} of {', '.join(owners.get(sha, ['an object that is gone']))}")
     return 1 if damaged else 0
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Any
 
-from awe.face.named import object_named
 from awe.cli.opened import opened
 from awe.cli.output import print_json
 from awe.errors import QueryError
+from awe.face.named import object_named
 from awe.persist.edit import edit_all
 from awe.persist.lineage import card
 

@@ -28,7 +28,8 @@ def code(found: Everything) -> str:
         return ""
     libraries = ", ".join(f"{name} {version}" for name, version in found.code["libraries"].items())
     commit = f", commit {found.code['commit']}" if found.code["commit"] else ""
-    return f"code\n  {found.code['class']} version {found.code['version']}, digest {found.code['digest'][:16]}{commit}\n  {libraries}".rstrip()
+    what = f"{found.code['class']} version {found.code['version']}, digest {found.code['digest'][:16]}{commit}"
+    return f"code\n  {what}\n  {libraries}".rstrip()
 
 
 def jobs(found: Everything) -> str:

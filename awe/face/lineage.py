@@ -40,27 +40,34 @@ class Tree:
         names = {number_of(name): name for name in slots(type(user))} if user is not None else {}
         return names.get(link.slot, "input")
 
-    def lines(self, depth: int | None = None) -> Iterator[str]:
-        """The tree, a line an object; what was shown before is shown once."""
-        yield title(self.top)
-        yield from self._branch(self.top.oid, 1, depth, {self.top.oid})
+    def lines(self, depth: int | None = None, *, full: bool = False) -> Iterator[str]:
+        """The tree, a line an object; what was shown before is shown once.
 
-    def _branch(self, oid: int, level: int, depth: int | None, seen: set[int]) -> Iterator[str]:
+        Of a group with many members the first is shown down to the raw data, and the others likewise only where it is `full`.
+        """
+        yield title(self.top)
+        yield from self._branch(self.top.oid, 1, depth, {self.top.oid}, full)
+
+    def _branch(self, oid: int, level: int, depth: int | None, seen: set[int], full: bool) -> Iterator[str]:
         if depth is not None and level > depth:
             return
+        space = "  " * level
         for name, members in self.below(oid):
             ends = [one for one in members if not self.links.get(one.oid) or (self.is_raw(one) and not self.down)]
             if len(ends) > MEMBERS:
-                yield f"{'  ' * level}{name}: {together(ends)}"
+                yield f"{space}{name}: {together(ends)}"
                 seen.update(one.oid for one in ends)
-            for one in members if len(ends) <= MEMBERS else [one for one in members if one not in ends]:
+                members = [one for one in members if one not in ends]
+            shown = 0
+            for one in members:
                 if one.oid in seen and name in self.key_slots(oid):
                     continue
-                again = one.oid in seen and self.links.get(one.oid)
-                yield f"{'  ' * level}{name}: {title(one)}{' (shown above)' if again else ''}"
-                if not again:
+                again, shown = one.oid in seen and self.links.get(one.oid), shown + 1
+                likewise = not again and shown > 1 and len(members) > MEMBERS and not full
+                yield f"{space}{name}: {title(one)}{' (shown above)' if again else ' (likewise)' if likewise else ''}"
+                if not again and not likewise:
                     seen.add(one.oid)
-                    yield from self._branch(one.oid, level + 1, depth, seen)
+                    yield from self._branch(one.oid, level + 1, depth, seen, full)
 
     def is_raw(self, obj: Any) -> bool:
         """Whether it was read out, and is made from nothing but what it says it is of."""
@@ -105,6 +112,6 @@ def reached_in_order(tree: Tree, reached: dict[int, int], depth: int | None) -> 
         level = following
 
 
-def lineage_tree(obj: Any, *, down: bool = False, depth: int | None = None) -> str:
+def lineage_tree(obj: Any, *, down: bool = False, depth: int | None = None, full: bool = False) -> str:
     """The lineage of an object as text: up to the raw data, or `down` to what was made from it."""
-    return "\n".join(Tree(obj, down=down).lines(depth))
+    return "\n".join(Tree(obj, down=down).lines(depth, full=full))

@@ -30,7 +30,8 @@ def bound(magic: Any, shell: Any) -> Any:
 def plan(line: str, names: dict[str, Any]) -> Plan:
     """Show what would be made, and why: ``%plan CoaddFrame object=M13 filter=g``."""
     cls, keys = request(line, "%plan")
-    return cls.plan(**keys)
+    found: Plan = cls.plan(**keys)
+    return found
 
 
 def get(line: str, names: dict[str, Any]) -> Any:
