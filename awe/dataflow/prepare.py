@@ -5,17 +5,21 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from awe.dataflow import recipe
+import sqlalchemy as sa
+
+from awe.dataflow import recipe, select
 from awe.dataflow.instance import Instance
 from awe.dataflow.judge import hold
 from awe.dataflow.lease import Lease
 from awe.dataflow.maker import Product, Spec, identity, make
 from awe.dataflow.node import Node
 from awe.dataflow.recipe import Earlier
+from awe.dataflow.select import Sight
 from awe.dataflow.settle import Result, Settled, settle
 from awe.dataflow.stamps import stamps
 from awe.dataflow.state import Cause
-from awe.persist.load import load
+from awe.persist import tables
+from awe.persist.canonical import digest16
 
 
 @dataclass
@@ -28,6 +32,8 @@ class Prepared:
     scope: str
     before: frozenset[int] = frozenset()
     earlier: Earlier | None = None
+    failure: str | None = None
+    there: Result | None = None
     refusal: str | None = None
     lease: Lease | None = None
     job: int | None = None
@@ -36,16 +42,32 @@ class Prepared:
         """Make it in this process."""
         return make(self.spec, instance)
 
-    def result_of_others(self, instance: Instance) -> Result | None:
-        """What somebody else made of the same derivation, for the same time, since this node was prepared."""
+    def look_again(self, instance: Instance) -> Result | str | None:
+        """What others have made of it since: the object that the rule picks now, or why there is none; None where nobody has."""
         with instance.database.reading() as connection:
-            found = recipe.made_before(connection, instance.sight(), [self.settled.derivation])
-        fresh = [one for one in found.get(self.settled.derivation, []) if one.oid not in self.before]
-        if not fresh or hold(self.node.cls, fresh, None) is None or is_bad(self.node.cls, fresh):
+            picked = picked_now(connection, instance.sight(), self.node, self.settled.derivation, self.spec.parameters)
+            if picked is not None:
+                return picked
+            earlier = recipe.made_before(connection, instance.sight(), [self.settled.derivation]).get(self.settled.derivation, [])
+            failure = recipe.failed_before(connection, [self.settled.derivation]).get(self.settled.derivation)
+        fresh = [one for one in earlier if one.oid not in self.before]
+        verdict = hold(self.node.cls, fresh, failure if failure != self.failure else None)
+        return verdict.text if verdict is not None and verdict.cause is not Cause.SHARES else None
+
+
+def picked_now(connection: sa.Connection, sight: Sight, node: Node, derivation: bytes, parameters: dict[str, Any]) -> Result | None:
+    """The object that the rule picks for a node at this moment, where it was made of this very derivation."""
+    params = 0
+    if parameters:
+        table = tables.parameters.c
+        params = connection.scalar(sa.select(table.id).where(table.digest == digest16(parameters)))
+        if params is None:
             return None
-        objects = load(instance.database, [fresh[0].oid])
-        obj = objects.get(fresh[0].oid)
-        return None if obj is None else Result(obj.oid, obj.object_id, bytes(obj.value))
+    winner = select.winners(connection, sight, [(node.sel, node.asked_at[0] if node.asked_at else node.anchor, params)])[0]
+    if winner is None:
+        return None
+    found = connection.scalar(sa.select(tables.object_.c.derivation).where(tables.object_.c.oid == winner.oid))
+    return Result(winner.oid, winner.object_id, winner.value) if found is not None and bytes(found) == derivation else None
 
 
 def is_bad(cls: type, earlier: list[Earlier]) -> bool:
@@ -61,11 +83,12 @@ def prepare(instance: Instance, node: Node, parameters: dict[str, Any], *, retry
         sight = instance.sight()
         earlier = recipe.made_before(connection, sight, [settled.derivation]).get(settled.derivation, [])
         failure = recipe.failed_before(connection, [settled.derivation]).get(settled.derivation)
+        there = picked_now(connection, sight, node, settled.derivation, parameters)
         start, end = stamps(connection, sight, node, instance.site(str((node.keys or {}).get("instrument", ""))))
     previous = node.winner.oid if node.winner is not None else node.predecessor
     spec = Spec(identity(node.cls), dict(node.keys or {}), uuid.uuid4().hex, node.anchor, start, end, dict(parameters),
                 settled.oids(node.cls), previous)
-    prepared = Prepared(node, settled, spec, scope_of(instance), frozenset(one.oid for one in earlier))
+    prepared = Prepared(node, settled, spec, scope_of(instance), frozenset(one.oid for one in earlier), failure=failure, there=there)
     if settled.blocked:
         first = settled.blocked[0]
         why = first.reasons[0].text if first.reasons else first.state.value

@@ -140,10 +140,13 @@ class Runner:
         if found.refusal is not None:
             self._hold(node, found.refusal)
             return None
-        lease = leases.acquire(self.instance.database, found.settled.derivation, found.scope,
-                               lambda: found.result_of_others(self.instance))
+        lease = found.there or leases.acquire(self.instance.database, found.settled.derivation, found.scope,
+                                              lambda: found.look_again(self.instance))
         if isinstance(lease, Result):
             self._finish(node, lease, self.report.shared, "made by somebody else")
+            return None
+        if isinstance(lease, str):
+            self._hold(node, lease)
             return None
         self.held_leases[lease.token] = lease
         found.lease = lease

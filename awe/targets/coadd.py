@@ -37,7 +37,7 @@ class CoaddFrame(BaseFrame):
 
     combine_type = parameter("clipped", "how: clipped, weighted or median", choices=("clipped", "weighted", "median"))
     sigma_clip = parameter(4.0, "pixels further than this from the median are left out", unit="sigma", at_least=1.0)
-    allowance = parameter(0.3, "part of the local signal that is never clipped, for differing seeing", at_least=0.0)
+    allowance = parameter(0.7, "part of the local signal that is never clipped, for differing seeing", at_least=0.0)
 
     depth = attribute(int, "number of frames averaged")
     zero_point = attribute(float, "magnitude of one unit", unit="mag")

@@ -13,6 +13,7 @@ from awe.dataflow.instance import Instance, open_instance
 from awe.fileserver import Store
 from awe.ingest import add_instrument, ingest, ingest_catalogue
 from awe.persist import session, tables
+from awe.persist.declare import natural_key
 from awe.simulate import simulate_run
 from awe.simulate.config import RunConfig
 from awe.targets import SourceList
@@ -56,19 +57,20 @@ def fill(run) -> None:
 def fingerprints(instance: Instance) -> dict[str, list[str]]:
     """Value and file hashes of everything that was made, by class and natural key."""
     found = {}
-    for cls in awe.targets.__all__:
-        target = getattr(awe.targets, cls)
-        if not getattr(target, "can_be_made", False) or target.__abstract__:
-            continue
+    for target in made_classes():
         for obj in target.select_all():
-            key = " ".join([cls, *(str(getattr(value, "name", value)) for value in (getattr(obj, name) for name in natural(target)))])
+            key = " ".join([target.__name__, *(str(getattr(value, "name", value)) for value in (getattr(obj, name) for name in natural(target)))])
             found[key] = [bytes(obj.value).hex(), *sorted(obj.files().values())]
     return found
 
 
-def natural(cls) -> tuple[str, ...]:
-    from awe.persist.declare import natural_key
+def made_classes() -> list[type]:
+    """All classes that can be made."""
+    named = [getattr(awe.targets, name) for name in awe.targets.__all__]
+    return [cls for cls in named if getattr(cls, "can_be_made", False) and not cls.__abstract__]
 
+
+def natural(cls) -> tuple[str, ...]:
     return natural_key(cls)
 
 
