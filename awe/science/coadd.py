@@ -77,7 +77,7 @@ class Coadded:
     rejected : uint16 array (ny, nx)
         Frames that were clipped.
     mask : uint16 array (ny, nx)
-        Bits common to all frames that have data there, NO_DATA where none has.
+        Bits common to all frames that have data there, SATURATED where any frame is (its star is cut there), NO_DATA where none has data.
     window : Window
     """
 
@@ -250,15 +250,16 @@ def _combine(data: Any, variance: Any, weight: Any, mask: Any, medians: Any, bel
         values, errors, weights, sorting = np.empty(count), np.empty(count), np.empty(count), np.empty(count)
         for col in range(width):
             n = 0
-            common = np.uint16(65535)
+            common, burnt = np.uint16(65535), np.uint16(0)
             for k in range(count):
+                burnt |= mask[k, row, col] & np.uint16(8)
                 v, e, w = data[k, row, col], variance[k, row, col], weight[k, row, col]
                 if v == v and e > 0.0 and w > 0.0:
                     values[n], errors[n], weights[n] = v, e, w
                     common &= mask[k, row, col]
                     n += 1
             if n == 0:
-                out[row, col], out_var[row, col], out_mask[row, col] = np.nan, 0.0, np.uint16(64)
+                out[row, col], out_var[row, col], out_mask[row, col] = np.nan, 0.0, np.uint16(64) | burnt
                 out_weight[row, col] = 0.0
                 continue
             middle = medians[below + row, col] if method > 0 else 0.0
@@ -280,9 +281,9 @@ def _combine(data: Any, variance: Any, weight: Any, mask: Any, medians: Any, bel
                 swv += w * values[k]
                 swe += w * w * errors[k]
                 spread += 1.0 / w if w > 0.0 else 0.0
-            coverage[row, col], rejected[row, col], out_mask[row, col] = n - lost, lost, common
+            coverage[row, col], rejected[row, col], out_mask[row, col] = n - lost, lost, common | burnt
             if sw <= 0.0:
-                out[row, col], out_var[row, col], out_mask[row, col] = np.nan, 0.0, common | np.uint16(64)
+                out[row, col], out_var[row, col], out_mask[row, col] = np.nan, 0.0, common | burnt | np.uint16(64)
                 out_weight[row, col] = 0.0
                 continue
             if method == 2:
