@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from awe.errors import ForbiddenError, IntegrityError, MissingFileError, StoreError, StoreFullError
 from awe.fileserver.answer import FileAnswer
 from awe.fileserver.cache import Cache
-from awe.fileserver.digest import BLOCK, is_hash
+from awe.fileserver.digest import is_hash
 from awe.fileserver.grant import Grant, Resolve
 from awe.fileserver.peers import HOPS, Peers
 from awe.fileserver.sendfile import SendfileProtocol
@@ -36,6 +36,7 @@ log = logging.getLogger("awe.fileserver")
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/=-]{1,4096})", re.IGNORECASE)
 _HIDDEN = re.compile(r"[\x00-\x1f\x7f/\\\ufffd]|[\ud800-\udfff]")
 _LONGEST_NAME = 255
+PIECE = 1 << 20
 
 
 class _Server:
@@ -78,12 +79,12 @@ class _Server:
         return PlainTextResponse("kept", 201, {"ETag": f'"{name}"', "Location": f"/files/{name}"})
 
     async def _receive(self, request: Request, sha: str) -> None:
-        """Write what comes, in pieces of a block, verify it and keep it; waiting for the disk in other threads."""
+        """Write what comes, in pieces of a mebibyte, verify it and keep it; waiting for the disk in other threads."""
         with self.store.receive() as incoming:
             waiting = bytearray()
             async for piece in request.stream():
                 waiting += piece
-                if len(waiting) >= BLOCK:
+                if len(waiting) >= PIECE:
                     await anyio.to_thread.run_sync(incoming.write, memoryview(waiting))
                     waiting = bytearray()
             await anyio.to_thread.run_sync(incoming.write, memoryview(waiting))
