@@ -41,6 +41,7 @@ class CoaddFrame(BaseFrame):
 
     depth = attribute(int, "number of frames averaged")
     zero_point = attribute(float, "magnitude of one unit", unit="mag")
+    zero_point_error = attribute(float, "standard error of the zero point where the coverage is as its median", unit="mag")
     pixel_scale = attribute(float, "size of a pixel", unit="arcsec")
     x0 = attribute(int, "first column on the grid of the tile", unit="pix")
     y0 = attribute(int, "first row on the grid of the tile", unit="pix")
@@ -67,6 +68,8 @@ class CoaddFrame(BaseFrame):
         self.seeing = float(np.median([frame.seeing for frame in self.frames]))
         there = found.coverage > 0
         self.coverage = float(np.median(found.coverage[there])) if there.any() else 0.0
+        errors = [frame.photometry.error or 0.0 for frame in self.frames]
+        self.zero_point_error = float(np.sqrt(np.mean(np.square(np.nan_to_num(errors))) / max(self.coverage, 1.0)))
         used = int(found.coverage.sum())
         self.rejected_fraction = int(found.rejected.sum()) / max(used + int(found.rejected.sum()), 1)
         self.effective_gain = float(np.median([1.0 / frame.flux_scale for frame in self.frames]) * max(self.coverage, 1.0))

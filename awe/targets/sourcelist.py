@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import minimum_filter
 
 from awe.catalogues.column import Column
 from awe.catalogues.cone import Listed, cone_search, search_lists
@@ -37,7 +38,11 @@ TOTAL = {
                          "float64"),
     "FLUXERR_TOTAL": Column("FLUXERR_TOTAL", "count/s", "stat.error;phot.flux", "standard error of FLUX_TOTAL", "float64"),
     "MAG_TOTAL": Column("MAG_TOTAL", "mag", "phot.mag", "magnitude of FLUX_TOTAL", "float64"),
-    "MAGERR_TOTAL": Column("MAGERR_TOTAL", "mag", "stat.error;phot.mag", "standard error of MAG_TOTAL", "float64"),
+    "MAGERR_TOTAL": Column("MAGERR_TOTAL", "mag", "stat.error;phot.mag", "standard error of MAG_TOTAL, that of the zero point included",
+                           "float64"),
+    "NEXP": Column("NEXP", "", "meta.number;obs", "frames averaged at its centre", "float64"),
+    "NEXP_MIN": Column("NEXP_MIN", "", "meta.number;obs", "fewest frames averaged within the main aperture; where it is less than NEXP a "
+                       "frame ends there, and the shape of the source is not that of its neighbours", "float64"),
 }
 
 
@@ -84,7 +89,7 @@ class SourceList(Product):
         found = extract(image.data, image.variance, image.mask, radii=radii, **options)
         self.seeing, self.n_sources = first.arcsec(wcs.pixel_scale), len(found)
         self.error_scale = self.measure_error_scale(image, sky, radii[2])
-        columns_of_sky = {**with_sky(found, wcs, self.zero_point), **self.totals(found, radii)}
+        columns_of_sky = {**with_sky(found, wcs, self.zero_point), **self.totals(found, radii), **coverages(found, image, radii[2])}
         meta = {"zero_point": self.zero_point, "filter": self.filter.name, "object": self.object}
         self._table = described(found, columns_of_sky, columns(radii), "count/s", TOTAL, meta)
         corners = wcs.footprint(image.data.shape)
@@ -107,7 +112,7 @@ class SourceList(Product):
         error = error * self.error_scale
         positive = np.where(flux > 0, flux, np.nan)
         return {"FLUX_TOTAL": flux, "FLUXERR_TOTAL": error, "MAG_TOTAL": self.zero_point - 2.5 * np.log10(positive),
-                "MAGERR_TOTAL": POGSON * error / positive}
+                "MAGERR_TOTAL": np.hypot(POGSON * error / positive, self.frame.zero_point_error or 0.0)}
 
     def five_sigma(self, image: Image, radius: float) -> float:
         """The magnitude of a point source whose flux is five times its error, where the coadd is as deep as its median."""
@@ -150,3 +155,15 @@ class SourceList(Product):
     def export(self, path: Path | str, form: str | None = None) -> Path:
         """Write the table as FITS, VOTable, CSV, ECSV or Parquet, by the ending of the name or as `form` says."""
         return export(self.table(), Path(path), form)
+
+
+def coverages(found: Any, image: Image, radius: float) -> dict[str, Any]:
+    """How many frames were averaged at each source, and the fewest within `radius` pixels of it."""
+    if image.coverage is None:
+        return {}
+    size = 2 * math.ceil(radius) + 1
+    fewest = minimum_filter(image.coverage, size, mode="nearest")
+    ny, nx = image.coverage.shape
+    y = np.clip(np.round(found["Y_IMAGE"] - 1).astype(int), 0, ny - 1)
+    x = np.clip(np.round(found["X_IMAGE"] - 1).astype(int), 0, nx - 1)
+    return {"NEXP": image.coverage[y, x].astype(np.float64), "NEXP_MIN": fewest[y, x].astype(np.float64)}
