@@ -14,7 +14,8 @@ from awe.persist.load import load
 def with_files(instance: Instance, hashes: Iterable[str]) -> dict[str, list[Any]]:
     """The visible objects that each of these files, by SHA-256 in hex, belongs to: two statements and one a class."""
     wanted = list(dict.fromkeys(hashes))
-    f, found = tables.object_file.c, []
+    f = tables.object_file.c
+    found: list[Any] = []
     with instance.database.reading() as connection:
         for start in range(0, len(wanted), 500):
             block = [bytes.fromhex(sha) for sha in wanted[start:start + 500]]

@@ -84,7 +84,7 @@ class Makeable(Stored):
 
     version: ClassVar[int] = 1
     limits: ClassVar[tuple[Limit, ...]] = ()
-    validity: ClassVar[tuple[float, float] | None] = None
+    validity: ClassVar[tuple[float, float] | str | None] = None
     can_be_made: ClassVar[bool] = True
     plan_number: ClassVar[str] = ""
 

@@ -57,12 +57,11 @@ class Prepared:
 
 def picked_now(connection: sa.Connection, sight: Sight, node: Node, derivation: bytes, parameters: dict[str, Any]) -> Result | None:
     """The object that the rule picks for a node at this moment, where it was made of this very derivation."""
-    params = 0
-    if parameters:
-        table = tables.parameters.c
-        params = connection.scalar(sa.select(table.id).where(table.digest == digest16(parameters)))
-        if params is None:
-            return None
+    table = tables.parameters.c
+    wanted = sa.select(table.id).where(table.digest == digest16(parameters))
+    params: int | None = connection.scalar(wanted) if parameters else 0
+    if params is None:
+        return None
     winner = select.winners(connection, sight, [(node.sel, node.asked_at[0] if node.asked_at else node.anchor, params)])[0]
     if winner is None:
         return None

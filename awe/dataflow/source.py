@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, TypeGuard
 
 from awe.persist.record import RecipeRow
 
@@ -24,7 +24,7 @@ LIBRARIES = ("numpy", "scipy", "astropy", "sep", "numba", "pyarrow")
 
 
 @functools.cache
-def recipe_of(cls: type) -> RecipeRow:
+def recipe_of(cls: Any) -> RecipeRow:
     """The recipe of a class: its version, the digest of its source, commit and libraries."""
     return RecipeRow(int(getattr(cls, "version", 1)), source_digest(cls), commit_of(cls), environment())
 
@@ -78,7 +78,7 @@ def code_names(code: Any) -> set[str]:
     return found
 
 
-def is_code(found: Any) -> bool:
+def is_code(found: Any) -> TypeGuard[Callable[..., Any]]:
     """Whether something is a function, or wraps one."""
     return isinstance(found, FunctionType | classmethod | staticmethod) or hasattr(found, "py_func") or (
         callable(found) and hasattr(found, "__wrapped__"))

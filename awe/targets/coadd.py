@@ -77,7 +77,7 @@ class CoaddFrame(BaseFrame):
             self.quality_flags = (self.quality_flags or 0) | (int(frame.quality_flags) & int(Flag.RELATIVE_ASTROMETRY | Flag.NO_ZEROPOINT))
         self.image = Image(found.data, found.variance, found.weight, found.mask, found.coverage, self.cards(found.window))
 
-    def cards(self, window: Window) -> dict[str, object]:
+    def cards(self, window: Window) -> dict[str, Any]:
         """The header."""
         return {"INSTRUME": self.instrument.name, "FILTER": self.filter.name, "OBJECT": self.object, "TILE": self.tile,
                 "MAGZERO": self.zero_point, "EXPTIME": 1.0, "GAIN": self.effective_gain, "NCOMBINE": self.depth,

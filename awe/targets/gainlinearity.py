@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,7 @@ class GainLinearity(Calibration):
               Limit("gain", flag=Flag.CHANGED, at_most=1.0, compare=True))
 
     def make(self) -> None:
-        raws = self.domes or self.twilights
+        raws: list[Any] = list(self.domes or self.twilights)
         frames = [raw.assembled(self.bias.overscan_used) for raw in raws]
         bias = self.bias.image.data
         levels = [float(np.nanmedian(frame.data - bias)) for frame in frames]

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 
@@ -104,7 +105,7 @@ class ReducedScienceFrame(DetectorFrame):
         self.bad_fraction = float(np.mean(frame.weight <= 0))
         self.wcs = json.dumps(raw.trimmed_wcs())
 
-    def cards(self) -> dict[str, object]:
+    def cards(self) -> dict[str, Any]:
         """The header of the frame."""
         mjd = to_microseconds(self.raw.date_obs) / 86_400_000_000 + 40587.0
         return {"INSTRUME": self.instrument.name, "CHIP": self.chip.name, "FILTER": self.filter.name, "OBJECT": self.object,

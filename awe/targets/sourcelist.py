@@ -81,7 +81,7 @@ class SourceList(Product):
         assert image.mask is not None and image.variance is not None
         self.zero_point = self.frame.zero_point
         sky = background(image.data, image.mask & np.uint16(NO_WEIGHT), mesh=self.background_mesh)
-        options = {"sky": sky, "weight": image.weight, "threshold": self.threshold, "min_area": self.minimum_area,
+        options: dict[str, Any] = {"sky": sky, "weight": image.weight, "threshold": self.threshold, "min_area": self.minimum_area,
                    "deblend_levels": self.deblend_levels, "deblend_contrast": self.deblend_contrast}
         first = seeing(extract(image.data, image.variance, image.mask, **{**options, "threshold": max(self.threshold, 5.0)}))
         fwhm = first.fwhm if math.isfinite(first.fwhm) else self.frame.seeing / self.frame.pixel_scale
@@ -139,6 +139,10 @@ class SourceList(Product):
         """All sources; `.to_astropy()`, `.to_arrow()` and `.to_pandas()` turn them into other tables."""
         return self.table()
 
+    def open(self) -> SourceFile:
+        """The file of the table, of which only what is asked for is read."""
+        return SourceFile(self.path("catalogue"))
+
     def cone(self, ra: float, dec: float, radius: float) -> SourceTable:
         """The sources within `radius` degrees."""
         with SourceFile(self.path("catalogue")) as file:
@@ -148,8 +152,7 @@ class SourceList(Product):
     def cone_of(lists: Iterable[SourceList], ra: float, dec: float, radius: float) -> list[tuple[SourceList, SourceTable]]:
         """The sources of many lists within `radius` degrees: by footprint first, then by key."""
         there = {one.object_id: one for one in lists}
-        listed = [Listed(name, Footprint.from_json(json.loads(one.footprint)), lambda one=one: SourceFile(one.path("catalogue")))
-                  for name, one in there.items()]
+        listed = [Listed(name, Footprint.from_json(json.loads(one.footprint)), one.open) for name, one in there.items()]
         return [(there[name], table) for name, table in search_lists(listed, ra, dec, radius)]
 
     def export(self, path: Path | str, form: str | None = None) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-import awe.targets  # noqa: F401 - defines the classes
+import awe.targets
 from awe.config import Config
 from awe.dataflow.instance import Instance, open_instance
 from awe.fileserver import Store
@@ -49,7 +49,7 @@ def reopen(home: Path, url: str = "sqlite:///awe.db") -> Instance:
 def fill(run) -> None:
     """Bring a simulated run in."""
     add_instrument(run.instrument)
-    report = ingest([path for path in run.raw_files], commit=True)
+    report = ingest(list(run.raw_files), commit=True)
     assert report.counts() == {"ingested": len(run.raw_files)}, str(report)
     ingest_catalogue(run.reference, "simref", run.reference_mapping, use_for="simcam")
 
@@ -59,7 +59,8 @@ def fingerprints(instance: Instance) -> dict[str, list[str]]:
     found = {}
     for target in made_classes():
         for obj in target.select_all():
-            key = " ".join([target.__name__, *(str(getattr(value, "name", value)) for value in (getattr(obj, name) for name in natural(target)))])
+            values = [getattr(obj, name) for name in natural_key(target)]
+            key = " ".join([target.__name__, *(str(getattr(value, "name", value)) for value in values)])
             found[key] = [bytes(obj.value).hex(), *sorted(obj.files().values())]
     return found
 
@@ -68,10 +69,6 @@ def made_classes() -> list[type]:
     """All classes that can be made."""
     named = [getattr(awe.targets, name) for name in awe.targets.__all__]
     return [cls for cls in named if getattr(cls, "can_be_made", False) and not cls.__abstract__]
-
-
-def natural(cls) -> tuple[str, ...]:
-    return natural_key(cls)
 
 
 def count(instance: Instance, table: sa.Table) -> int:
