@@ -1,6 +1,7 @@
 """Read a link once for all objects that were read together."""
 from __future__ import annotations
 
+import functools
 import weakref
 from collections import defaultdict
 from collections.abc import Iterable
@@ -9,10 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from awe.persist import tables
-from awe.persist.among import among
+from awe.persist.among import among, numbers
 from awe.persist.declare import Dependency, DependencyList, Part, number_of
 from awe.persist.load import load
-from awe.persist.mapping import Mapped
+from awe.persist.mapping import Mapped, Mapping
 from awe.persist.session import Database
 
 
@@ -52,10 +53,10 @@ def _fill_links(database: Database, declared: Dependency[Any], waiting: dict[int
 def _fill_lists(database: Database, declared: DependencyList[Any], waiting: dict[int, Any]) -> None:
     edge = tables.edge.c
     statement = sa.select(edge.target, edge.input).where(
-        among(edge.target, waiting, database.dialect), edge.slot == number_of(declared.name)).order_by(edge.target, edge.pos)
+        among(edge.target, database.dialect), edge.slot == number_of(declared.name)).order_by(edge.target, edge.pos)
     members: dict[int, list[int]] = defaultdict(list)
     with database.reading() as connection:
-        for target, member in connection.execute(statement):
+        for target, member in connection.execute(statement, numbers(waiting, database.dialect)).all():
             members[target].append(member)
     found = load(database, {oid for group in members.values() for oid in group}, declared.type)
     remember(found.values())
@@ -66,16 +67,22 @@ def _fill_lists(database: Database, declared: DependencyList[Any], waiting: dict
 def _fill_parts(database: Database, declared: Part[Any], waiting: dict[int, Any]) -> None:
     cls: type[Mapped] = declared.type
     mapping = cls.__mapping__
-    table = mapping.table.c
-    statement = sa.select(table.owner_oid, *mapping.columns.values()).where(
-        among(table.owner_oid, waiting, database.dialect), table.slot == number_of(declared.name))
+    statement = _part_statement(mapping, database.dialect)
     names = tuple(mapping.columns)
     for obj in waiting.values():
         obj.__dict__[declared.name] = None
     with database.reading() as connection:
-        rows = connection.execute(statement).all()
-    for owner, *values in rows:
+        rows = connection.execute(statement, {**numbers(waiting, database.dialect), "slot": number_of(declared.name)}).all()
+    for row in rows:
         part = object.__new__(cls)
-        part.__dict__.update(zip(names, values, strict=True))
-        part.__dict__["_owner"] = owner
-        waiting[owner].__dict__[declared.name] = part
+        state = part.__dict__
+        state.update(zip(names, row[1:], strict=True))
+        state["_owner"] = row[0]
+        waiting[row[0]].__dict__[declared.name] = part
+
+
+@functools.cache
+def _part_statement(mapping: Mapping, dialect: str) -> sa.Select[Any]:
+    table = mapping.table.c
+    return sa.select(table.owner_oid, *mapping.columns.values()).where(
+        among(table.owner_oid, dialect), table.slot == sa.bindparam("slot"))

@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, repeat
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,7 +19,7 @@ from awe.persist.keysets import key_sets_of
 from awe.persist.mapping import Mapped
 from awe.persist.mapping import Mapping as ClassMapping
 from awe.persist.record import FileRow
-from awe.persist.rows import Row, columns_of, encoded, write_rows
+from awe.persist.rows import Row, columns_of, encoded, stream_rows
 from awe.persist.selector import class_name, selectors, span_of
 from awe.persist.session import Database, current
 from awe.persist.types import FOREVER, to_microseconds
@@ -149,18 +150,18 @@ class _Bulk:
     # ------------------------------------------------------------------ rows
 
     def _write(self, table: sa.Table, columns: Sequence[Any]) -> None:
-        write_rows(self.connection, table, list(zip(*columns, strict=False)))
+        stream_rows(self.connection, table, zip(*columns, strict=False))
 
     def _write_edges(self) -> None:
-        linked = sorted((number_of(name), column) for name, column in self.columns.links.items())
-        inputs, slots = self.columns.inputs, []
-        for slot, column in linked:
-            sels = {oid: bytes(row.own) for oid, row in inputs.items()}
-            values = {oid: bytes(row.value) for oid, row in inputs.items()}
-            slots.append([None if oid is None else (target, slot, 0, oid, sels[oid], at, values[oid], None)
-                          for target, oid, at in zip(self.oids, column, self.anchor, strict=True)])
-        rows = chain.from_iterable(zip(*slots, strict=True))
-        write_rows(self.connection, tables.edge, [row for row in rows if row is not None])
+        sels: dict[int | None, bytes] = {None: b"", **{oid: bytes(row.own) for oid, row in self.columns.inputs.items()}}
+        values: dict[int | None, bytes] = {None: b"", **{oid: bytes(row.value) for oid, row in self.columns.inputs.items()}}
+        slots = [zip(self.oids, repeat(slot), repeat(0), column, map(sels.__getitem__, column), self.anchor,
+                     map(values.__getitem__, column), repeat(None), strict=False)
+                 for slot, column in sorted((number_of(name), column) for name, column in self.columns.links.items())]
+        rows: Iterable[Row] = chain.from_iterable(zip(*slots, strict=True))
+        if any(None in column for column in self.columns.links.values()):
+            rows = (row for row in rows if row[3] is not None)
+        stream_rows(self.connection, tables.edge, rows)
 
     def _write_candidates(self) -> None:
         blocking = self.cls.blocking_flags
@@ -179,10 +180,13 @@ class _Bulk:
         after = [at + 1 for at in self.anchor]
         for sels in points:
             rows += zip(sels, repeat(0), self.anchor, self.oids, after, *tail, strict=False)
-        rows = sorted(row for row in (set(rows) if 0 in binned else rows) if row[0] is not None)
-        write_rows(self.connection, tables.candidate, rows)
-        note_spans(self.database, self.connection, {row[1] for row in rows})
-        touch(self.connection, {row[0] for row in rows})
+        found = {sel for sels in (*intervals, *points) for sel in sels if sel is not None}
+        if 0 in spans.values() or any(None in sels for sels in (*intervals, *points)):
+            rows = [row for row in set(rows) if row[0] is not None]
+        rows.sort(key=itemgetter(0))
+        stream_rows(self.connection, tables.candidate, rows)
+        note_spans(self.database, self.connection, {*spans.values(), *([0] if points else [])})
+        touch(self.connection, found)
 
     def _sels(self) -> tuple[list[Sequence[bytes | None]], list[Sequence[bytes | None]]]:
         """The digests of intervals, the natural key first, and of points in time; each key set once."""

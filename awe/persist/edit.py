@@ -13,7 +13,7 @@ from awe.persist.context import is_manager
 from awe.persist.identity import ASTROWISE, LEVELS, Identity
 from awe.persist.insert import Root, note_spans, stamp, touch
 from awe.persist.journal import note_change
-from awe.persist.load import ROOT_COLUMNS
+from awe.persist.load import raw
 from awe.persist.rows import write_rows
 from awe.persist.session import Database, current
 from awe.persist.types import coerce
@@ -71,7 +71,7 @@ def edit_all(objects: Iterable[Any], field: str, value: Any, why: str, *, blocki
 def _edit(database: Database, connection: sa.Connection, obj: Any, field: str, value: Any, why: str, blocking: int | None) -> None:
     who, declared = database.identity, type(obj).__mapping__.system[field]
     table = tables.object_
-    row = connection.execute(sa.select(*ROOT_COLUMNS).where(table.c.oid == obj.oid, who.visible(table))).one_or_none()
+    row = connection.execute(sa.select(*map(raw, table.c)).where(table.c.oid == obj.oid, who.visible(table))).one_or_none()
     if row is None:
         raise NotFoundError(f"{obj!r} is not there any more, or cannot be seen")
     new = _checked(obj, declared, field, value, row)

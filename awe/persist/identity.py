@@ -39,14 +39,26 @@ class Identity:
         """The projects whose objects are visible: those one is a member of and the current one, which may be public."""
         return () if self.is_anonymous else tuple(sorted(self.member_of | {self.project_id}))
 
+    @property
+    def kind(self) -> str:
+        """Whose statements have the same text."""
+        return "anonymous" if self.is_anonymous else "user"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The values of the parameters in `visible`, for a statement that somebody of the same `kind` has built."""
+        return {} if self.is_anonymous else {"awe_user": self.user_id, "awe_projects": self.projects}
+
     def visible(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """The criterion on `table`, which is `object`, `candidate` or an alias of one of them."""
         levels = table.c.privileges
         if self.is_anonymous:
-            return levels >= self.lowest
-        return sa.or_(levels >= self.lowest,
-                      sa.and_(levels == PROJECT, table.c.project_id.in_(self.projects)),
-                      sa.and_(levels == MYDB, table.c.creator_id == self.user_id))
+            return levels >= sa.literal_column(str(WORLD))
+        return sa.or_(levels >= sa.literal_column(str(ASTROWISE)),
+                      sa.and_(levels == sa.literal_column(str(PROJECT)),
+                              table.c.project_id.in_(sa.bindparam("awe_projects", self.projects, sa.Integer, expanding=True))),
+                      sa.and_(levels == sa.literal_column(str(MYDB)),
+                              table.c.creator_id == sa.bindparam("awe_user", self.user_id, sa.Integer)))
 
     def visible_text(self, alias: str) -> str:
         """The same criterion as text, for statements that are written by hand."""
@@ -64,6 +76,11 @@ class Identity:
 
 class _Everybody(Identity):
     """Sees everything: for checks of the database itself, never for a user."""
+
+    @property
+    def kind(self) -> str:
+        """No one in particular."""
+        return "everybody"
 
     def visible(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """No criterion."""

@@ -1,8 +1,9 @@
 """What an object was made from and what was made from it: one step, or all the way in one recursive statement."""
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -13,20 +14,25 @@ from awe.persist import batch, tables
 from awe.persist.declare import Parameter, number_of, slots
 from awe.persist.journal import changes_of
 from awe.persist.load import read
-from awe.persist.mapping import class_of
+from awe.persist.mapping import Mapped, class_of
 from awe.persist.session import Database
 from awe.persist.value import keys_of
 
-CLOSURE = """WITH RECURSIVE closure(oid) AS (
-SELECT CAST({mark} AS BIGINT) UNION SELECT e.{there} FROM closure c JOIN edge e ON e.{here} = c.oid)
-SELECT e.target, e.slot, e.pos, e.input, o.class_id, o.object_id FROM closure c JOIN edge e ON e.{here} = c.oid
-JOIN object o ON o.oid = e.{there} WHERE {visible}"""
+#: SQLite takes the rows of a recursion one by one, and walks over row numbers; PostgreSQL takes a level at a time, and walks
+#: over uses, which spares it a second look at each.  What cannot be seen has no class.
+CLOSURE = {
+    "sqlite": """WITH RECURSIVE closure(oid) AS (SELECT ? UNION SELECT e.{there} FROM closure c JOIN edge e ON e.{here} = c.oid)
+SELECT e.target, e.slot, e.pos, e.input, (SELECT o.class_id FROM object o WHERE o.oid = e.{there} AND {visible})
+FROM closure c CROSS JOIN edge e WHERE e.{here} = c.oid""",
+    "postgresql": """WITH RECURSIVE uses AS (SELECT target, slot, pos, input FROM edge WHERE {here} = %s
+UNION SELECT e.target, e.slot, e.pos, e.input FROM (SELECT DISTINCT {there} FROM uses) u JOIN edge e ON e.{here} = u.{there})
+SELECT e.*, (SELECT o.class_id FROM object o WHERE o.oid = e.{there} AND {visible}) FROM uses e"""}
 
 
 class Link(NamedTuple):
     """One object used by another, as the database keeps it.
 
-    `depth` counts the steps from where the walk began; `class_id` and `object_id` are those of the object farther away.
+    `depth` counts the steps from where the walk began; `class_id` is that of the object farther away.
     """
 
     target: int
@@ -34,11 +40,9 @@ class Link(NamedTuple):
     pos: int
     input: int
     class_id: int
-    object_id: bytes
     depth: int
 
 
-@dataclass(frozen=True)
 class Closure:
     """All that an object was made from, or all that was made from it.
 
@@ -50,24 +54,60 @@ class Closure:
         row number -> the least number of steps from where the walk began
     """
 
-    database: Database
-    links: list[Link]
-    depths: dict[int, int]
+    def __init__(self, database: Database, start: int, rows: Sequence[Any], *, upwards: bool) -> None:
+        self._database, self._start, self._rows = database, start, rows
+        self._near, self._far = (0, 3) if upwards else (3, 0)
+
+    @functools.cached_property
+    def depths(self) -> dict[int, int]:
+        """Row number -> least number of steps, nearest first; the object where the walk began is not in it."""
+        near, far = self._near, self._far
+        away: dict[int, list[int]] = {}
+        for row in self._rows:
+            if row[4] is not None:
+                away.setdefault(row[near], []).append(row[far])
+        depths, level, depth = {self._start: 0}, [self._start], 0
+        while level:
+            depth += 1
+            reached = dict.fromkeys(oid for here in level for oid in away.get(here, ()) if oid not in depths)
+            depths.update(dict.fromkeys(reached, depth))
+            level = list(reached)
+        del depths[self._start]
+        return depths
+
+    @functools.cached_property
+    def links(self) -> list[Link]:
+        """Every use of one object by another, nearest first."""
+        depths = {self._start: 0, **self.depths}
+        found = [Link._make((*row, depths[row[self._near]] + 1)) for row in self._rows if row[4] is not None and row[self._near] in depths]
+        return sorted(found, key=lambda link: (link.depth, link.target, link.slot, link.pos))
 
     def __len__(self) -> int:
         return len(self.depths)
 
+    def __repr__(self) -> str:
+        return f"<{len(self)} objects in {max(self.depths.values(), default=0)} levels>"
+
     def objects(self) -> list[Any]:
         """The objects themselves, nearest first, read together."""
-        found = read(self.database, list(self.depths))
+        found = read(self._database, list(self.depths))
         batch.remember(found.values())
         return [found[oid] for oid in self.depths if oid in found]
 
     def of_class(self, cls: type) -> list[Any]:
-        """Those that are of `cls` or a class below it."""
-        wanted = {link.class_id for link in self.links if issubclass(class_of(link.class_id), cls)}
-        away = {oid for link in self.links if link.class_id in wanted for oid in (link.target, link.input)}
-        return [obj for obj in self.objects() if obj.oid in away and isinstance(obj, cls)]
+        """Those that are of `cls` or a class below it; no others are read."""
+        return self._chosen(lambda each: issubclass(each, cls))
+
+    def raw(self) -> list[Any]:
+        """Those that are raw data."""
+        return self._chosen(lambda each: bool(each.raw_data))
+
+    def _chosen(self, test: Callable[[type[Mapped]], bool]) -> list[Any]:
+        classes = {number for number in {row[4] for row in self._rows} if number is not None and test(class_of(number))}
+        wanted = {row[self._far] for row in self._rows if row[4] in classes}
+        found = read(self._database, [oid for oid in self.depths if oid in wanted])
+        batch.remember(found.values())
+        return list(found.values())
 
 
 def made_from(obj: Any) -> dict[str, list[Any]]:
@@ -110,33 +150,10 @@ def _direct(obj: Any, here: str, there: str) -> dict[str, list[tuple[int, Any]]]
 
 def _closure(obj: Any, here: str, there: str) -> Closure:
     database = _database_of(obj)
-    mark = "?" if database.dialect == "sqlite" else "%s"
-    statement = CLOSURE.format(here=here, there=there, mark=mark, visible=database.identity.visible_text("o"))
+    statement = CLOSURE[database.dialect].format(here=here, there=there, visible=database.identity.visible_text("o"))
     with database.reading() as connection:
         rows = connection.exec_driver_sql(statement, (obj.oid,)).fetchall()
-    near, far = (0, 3) if here == "target" else (3, 0)
-    return Closure(database, *_levels(rows, obj.oid, near, far))
-
-
-def _levels(rows: Iterable[Any], start: int, near: int, far: int) -> tuple[list[Link], dict[int, int]]:
-    """Give each link its depth, going outwards from `start`."""
-    uses: dict[int, list[Any]] = {}
-    for row in rows:
-        uses.setdefault(row[near], []).append(row)
-    depths, level, depth = {start: 0}, [start], 0
-    links: list[Link] = []
-    while level:
-        depth += 1
-        following: list[int] = []
-        for oid in level:
-            for row in uses.get(oid, ()):
-                links.append(Link._make((*row, depth)))
-                if row[far] not in depths:
-                    depths[row[far]] = depth
-                    following.append(row[far])
-        level = following
-    del depths[start]
-    return links, depths
+    return Closure(database, obj.oid, rows, upwards=here == "target")
 
 
 def _database_of(obj: Any) -> Database:
@@ -182,7 +199,7 @@ class Everything:
     @property
     def raw(self) -> list[Any]:
         """The raw data at the bottom."""
-        return [obj for obj in self.ancestors.objects() if obj.raw_data]
+        return self.ancestors.raw()
 
     def as_dict(self) -> dict[str, Any]:
         """The same in plain values, as JSON has them."""

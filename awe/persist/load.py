@@ -8,14 +8,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from awe.persist import tables
-from awe.persist.among import among
+from awe.persist.among import among, numbers
+from awe.persist.identity import Identity
 from awe.persist.mapping import Mapped, class_of
 from awe.persist.session import Database
 
 ROOT = tuple(tables.object_.columns.keys())
-#: The columns of `object` as the database keeps them; attributes turn them into what a person reads.
-ROOT_COLUMNS = tuple(sa.type_coerce(column, sa.types.NullType()).label(column.name) for column in tables.object_.columns)
 OID, CLASS_ID = ROOT.index("oid"), ROOT.index("class_id")
+
+_statements: dict[Any, sa.Select[Any]] = {}
 
 
 def load(database: Database, oids: Iterable[int], cls: type[Mapped] | None = None) -> dict[int, Any]:
@@ -49,37 +50,59 @@ def read(database: Database, oids: Sequence[int], cls: type[Mapped] | None = Non
 
 def read_class(database: Database, cls: type[Mapped], oids: Sequence[int]) -> dict[int, Any]:
     """Read the visible objects of exactly `cls` among `oids`."""
-    mapping = cls.__mapping__
-    source: sa.FromClause = tables.object_
-    for table in mapping.tables:
-        source = source.join(table, table.c.oid == tables.object_.c.oid)
-    statement = sa.select(*ROOT_COLUMNS, *mapping.columns.values()).select_from(source).where(
-        among(tables.object_.c.oid, oids, database.dialect), database.identity.visible(tables.object_))
+    statement = class_statement(cls, database.dialect, database.identity)
+    rows = rows_among(database, statement, oids)
+    return {row[OID]: obj for row, obj in zip(rows, build_all(database, cls, rows), strict=True)}
+
+
+def rows_among(database: Database, statement: sa.Select[Any], oids: Iterable[int]) -> list[Any]:
+    """The rows of a statement that asks for visible objects `among` some."""
     with database.reading() as connection:
-        rows: Any = connection.execute(statement).all()
-    names = tuple(mapping.columns)
-    return {row[OID]: build(database, cls, tuple(row[:len(ROOT)]), names, row[len(ROOT):]) for row in rows}
+        return list(connection.execute(statement, {**numbers(oids, database.dialect), **database.identity.parameters}).all())
 
 
-def build(database: Database, cls: type[Mapped], root: tuple[Any, ...], names: Sequence[str], own: Sequence[Any]) -> Any:
-    """The object of one row; if Python holds it already, what may have been edited is brought up to date."""
-    held = database.objects.get(root[OID])
-    if held is not None:
-        held.__dict__["_row"] = root
-        return held
-    obj = object.__new__(cls)
-    state = obj.__dict__
-    state["_row"], state["_database"] = root, database
-    state.update(zip(names, own, strict=True))
-    return database.objects.setdefault(root[OID], obj)
+def class_statement(cls: type[Mapped], dialect: str, who: Identity) -> sa.Select[Any]:
+    """The statement that reads objects of one class, built once for all users of a kind."""
+    key = (cls, dialect, who.kind)
+    if key not in _statements:
+        mapping = cls.__mapping__
+        source: sa.FromClause = tables.object_
+        for table in mapping.tables:
+            source = source.join(table, table.c.oid == tables.object_.c.oid)
+        statement: sa.Select[Any] = sa.select(*map(raw, tables.object_.c), *mapping.columns.values()).select_from(source).where(
+            among(tables.object_.c.oid, dialect), who.visible(tables.object_))
+        _statements[key] = statement
+    return _statements[key]
+
+
+def raw(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """A column of `object` as the database keeps it; attributes turn it into what a person reads."""
+    return sa.type_coerce(column, sa.types.NullType()).label(column.key)
+
+
+def build_all(database: Database, cls: type[Mapped], rows: Iterable[Any]) -> list[Any]:
+    """The objects of rows that have the columns of `object` and then those of `cls`.
+
+    Where Python holds an object already, what may have been edited is brought up to date.
+    """
+    names, width, keep, found = tuple(cls.__mapping__.columns), len(ROOT), database.objects.setdefault, []
+    for row in rows:
+        obj = object.__new__(cls)
+        state = obj.__dict__
+        root = state["_row"] = row[:width]
+        state["_database"] = database
+        state.update(zip(names, row[width:], strict=True))
+        kept = keep(root[OID], obj)
+        if kept is not obj:
+            kept.__dict__["_row"] = root
+        found.append(kept)
+    return found
 
 
 def _by_class(database: Database, oids: Sequence[int]) -> dict[int, list[int]]:
-    columns = tables.object_.c
-    statement = sa.select(columns.oid, columns.class_id).where(among(columns.oid, oids, database.dialect),
+    columns, groups = tables.object_.c, defaultdict[int, list[int]](list)
+    statement = sa.select(columns.oid, columns.class_id).where(among(columns.oid, database.dialect),
                                                                database.identity.visible(tables.object_))
-    groups: dict[int, list[int]] = defaultdict(list)
-    with database.reading() as connection:
-        for oid, class_id in connection.execute(statement):
-            groups[class_id].append(oid)
+    for oid, class_id in rows_among(database, statement, oids):
+        groups[class_id].append(oid)
     return groups

@@ -177,7 +177,8 @@ def _part_key() -> list[sa.Column[int]]:
 
 def _columns_of(name: str, declared: Declaration[Any]) -> list[sa.Column[Any]]:
     if isinstance(declared, Attribute):
-        return [sa.Column(name, COLUMN_TYPES[declared.type], nullable=not isinstance(declared, Key), doc=declared.doc,
+        is_key = isinstance(declared, Key)
+        return [sa.Column(name, COLUMN_TYPES[declared.type], nullable=not is_key, index=is_key and name == "name", doc=declared.doc,
                           info={"unit": declared.unit, "role": declared.role})]
     if isinstance(declared, Dependency):
         return [sa.Column(f"{name}_oid", RowId, sa.ForeignKey("object.oid"), index=True, nullable=not declared.key, doc=declared.doc)]

@@ -6,7 +6,8 @@ from typing import Any
 
 from awe.errors import QueryError
 from awe.persist.criterion import Both, compare
-from awe.persist.query import Order, Query
+from awe.persist.query import Query
+from awe.persist.selection import Order
 from awe.persist.walk import Walk
 
 

@@ -1,8 +1,7 @@
 """A lazy selection of persistent objects: nothing is read until it is counted, indexed or walked through."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, TypeVar, overload
 
 import sqlalchemy as sa
@@ -11,9 +10,9 @@ from awe.errors import NotFoundError, QueryError
 from awe.persist import batch
 from awe.persist.compile import INFINITY
 from awe.persist.criterion import Both, Criterion, Either, Not, compare
-from awe.persist.load import read_class
+from awe.persist.load import CLASS_ID, build_all, read_class
 from awe.persist.mapping import class_of
-from awe.persist.selection import Selection
+from awe.persist.selection import Order, Selection, rows, statement
 from awe.persist.session import Database, current
 from awe.persist.walk import Walk
 
@@ -21,14 +20,6 @@ T = TypeVar("T")
 
 #: How many objects are read, and read their links, together.
 BATCH = 1000
-
-
-@dataclass(frozen=True)
-class Order:
-    """One thing to order by."""
-
-    walk: Walk
-    descending: bool = False
 
 
 class Query(Generic[T]):
@@ -98,21 +89,37 @@ class Query(Generic[T]):
     # ------------------------------------------------------------------ asking
 
     def __len__(self) -> int:
-        chosen = self._selection()
-        return int(chosen.scalar(chosen.select(sa.func.count())))
+        database = current()
+        return int(rows(database, self._statement(database, "count", Selection.count))[0][0])
 
     def __bool__(self) -> bool:
-        chosen = self._selection()
-        return chosen.scalar(chosen.select(sa.literal(1)).limit(1)) is not None
+        database = current()
+        return bool(rows(database, self._statement(database, "first", Selection.first)))
 
     def __iter__(self) -> Iterator[T]:
-        """Read the keys first, then blocks of objects: the loop may commit, and new objects do not lengthen it."""
-        return self._objects(self._keys())
+        """What is found when the loop begins: it may commit, and new objects do not lengthen it."""
+        return self._objects()
 
-    def _objects(self, keys: list[tuple[int, int]]) -> Iterator[T]:
+    def _objects(self, limit: int | None = None, offset: int = 0) -> Iterator[T]:
+        """A block of one class is read at once; else the keys are read first, and then block by block of objects."""
         database = current()
-        for start in range(0, len(keys), BATCH):
-            yield from read_block(database, keys[start:start + BATCH])
+        found = self._one_block(database, limit, offset)
+        return iter(found) if found is not None else _in_blocks(database, self._keys(database, limit, offset))
+
+    def _one_block(self, database: Database, limit: int | None, offset: int) -> list[T] | None:
+        mapping = self.cls.__mapping__
+        if len(list(mapping.concrete())) != 1 or self.cls.__abstract__:
+            return None
+        every = limit is None and not offset
+        asked, parameters = self._statement(database, ("objects", self.order, every),
+                                            lambda chosen: chosen.objects(mapping, self.order, all_of_them=every))
+        most = BATCH + 1 if limit is None else min(limit, BATCH + 1)
+        read = rows(database, (asked.limit(most).offset(offset or None), parameters))
+        if len(read) > BATCH or any(row[CLASS_ID] != mapping.class_id for row in read):
+            return None
+        found = build_all(database, self.cls, read)
+        batch.remember(found)
+        return found
 
     @overload
     def __getitem__(self, index: int) -> T: ...
@@ -123,7 +130,7 @@ class Query(Generic[T]):
         if isinstance(index, slice):
             return self._slice(index)
         offset = index if index >= 0 else len(self) + index
-        found = list(self._objects(self._keys(limit=1, offset=offset))) if offset >= 0 else []
+        found = list(self._objects(1, offset)) if offset >= 0 else []
         if not found:
             raise IndexError(f"there is no [{index}] in this query of {self.cls.__name__}, which finds {len(self)}")
         return found[0]
@@ -133,7 +140,7 @@ class Query(Generic[T]):
             return list(self)[asked]
         start = asked.start or 0
         limit = None if asked.stop is None else max(0, asked.stop - start)
-        return list(self._objects(self._keys(limit=limit, offset=start)))
+        return list(self._objects(limit, start))
 
     def max(self, path: Any) -> T:
         """The object that has the greatest value at the end of `path`; the latest of several."""
@@ -154,10 +161,9 @@ class Query(Generic[T]):
 
     def values(self, *paths: Any) -> list[tuple[Any, ...]]:
         """The values at the ends of `paths`, a row an object, by one statement and without making objects."""
-        chosen = self._selection()
-        statement = self._in_order(chosen, [chosen.value(self._walk(path)) for path in paths])
-        with chosen.database.reading() as connection:
-            return [tuple(row) for row in connection.execute(statement)]
+        database, walks = current(), tuple(self._walk(path) for path in paths)
+        asked = self._statement(database, (walks, self.order), lambda chosen: chosen.values(walks, self.order))
+        return list(map(tuple, rows(database, asked)))
 
     def to_table(self, *paths: Any) -> dict[str, list[Any]]:
         """The same as columns, by name; without paths, identity, creation date and the attributes of the class."""
@@ -168,32 +174,34 @@ class Query(Generic[T]):
 
     # ------------------------------------------------------------------ statements
 
-    def _selection(self) -> Selection:
-        return Selection(current(), self.cls, self.criterion)
+    def _statement(self, database: Database, what: Any, build: Callable[[Selection], sa.Select[Any]]) -> Any:
+        return statement(database, self.cls, self.criterion, what, build)
 
-    def _in_order(self, chosen: Selection, columns: list[Any]) -> sa.Select[Any]:
-        order = [chosen.ordered(each.walk, each.descending) for each in self.order]
-        return chosen.select(*columns).order_by(*order, chosen.source.oid)
-
-    def _keys(self, limit: int | None = None, offset: int = 0) -> list[tuple[int, int]]:
+    def _keys(self, database: Database, limit: int | None, offset: int) -> list[tuple[int, int]]:
         """Row number and class of each object, in order."""
-        chosen = self._selection()
-        statement = self._in_order(chosen, [chosen.source.oid, chosen.object.c.class_id])
-        if limit is not None or offset:
-            statement = statement.limit(limit).offset(offset)
-        with chosen.database.reading() as connection:
-            return [(oid, class_id) for oid, class_id in connection.execute(statement)]
+        every = limit is None and not offset
+        asked, parameters = self._statement(database, ("keys", self.order, every),
+                                            lambda chosen: chosen.keys(self.order, all_of_them=every))
+        if not every:
+            asked = asked.limit(limit).offset(offset or None)
+        return rows(database, (asked, parameters))
 
     @property
     def statement(self) -> sa.Select[Any]:
-        """The statement that selects the row numbers, for use with SQLAlchemy."""
-        chosen = self._selection()
-        return self._in_order(chosen, [chosen.source.oid])
+        """The statement that selects row number and class, for use with SQLAlchemy."""
+        asked, parameters = self._statement(current(), ("keys", self.order, True),
+                                            lambda chosen: chosen.keys(self.order, all_of_them=True))
+        return asked.params(parameters)  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         found = self[:4]
         more = ", ..." if len(found) > 3 else ""
         return f"<Query of {self.cls.__name__}: {', '.join(map(repr, found[:3]))}{more}>"
+
+
+def _in_blocks(database: Database, keys: list[tuple[int, int]]) -> Iterator[Any]:
+    for start in range(0, len(keys), BATCH):
+        yield from read_block(database, keys[start:start + BATCH])
 
 
 def read_block(database: Database, keys: Sequence[tuple[int, int]]) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from awe.persist import batch, tables
-from awe.persist.among import among
+from awe.persist.among import among, numbers
 from awe.persist.candidates import candidate_rows, found_by, is_eligible
 from awe.persist.identity import EVERYBODY
 from awe.persist.insert import Root, note_spans, touch
@@ -68,7 +68,8 @@ def _compare(everything: Database, connection: sa.Connection, cls: type[Mapped],
         root = Root._make(obj.__dict__["_row"])
         wanted.update(candidate_rows(found_by(obj), root, is_eligible(root.is_valid, root.quality_flags, cls.blocking_flags)))
     columns = [sa.type_coerce(column, sa.types.NullType()) for column in tables.candidate.c]
-    there = {tuple(row) for row in connection.execute(sa.select(*columns).where(among(tables.candidate.c.oid, oids, everything.dialect)))}
+    statement = sa.select(*columns).where(among(tables.candidate.c.oid, everything.dialect))
+    there = {tuple(row) for row in connection.execute(statement, numbers(oids, everything.dialect))}
     return wanted - there, there - wanted
 
 

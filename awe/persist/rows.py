@@ -30,6 +30,17 @@ def write_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) 
         connection.exec_driver_sql(insert_text(table.name, names, connection.dialect.name), list(rows))
 
 
+def stream_rows(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) -> None:
+    """The same for rows that come one by one and are not kept; the driver takes them as fast as it can."""
+    names = tuple(table.columns.keys())
+    if connection.dialect.name == "postgresql":
+        _copy(connection, table.name, names, rows)
+        return
+    cursor = connection.connection.cursor()
+    cursor.executemany(insert_text(table.name, names, "sqlite"), rows)  # type: ignore[arg-type]
+    cursor.close()
+
+
 @functools.cache
 def insert_text(table: str, names: tuple[str, ...], dialect: str) -> str:
     """The INSERT of one row with a value for each of `names`."""

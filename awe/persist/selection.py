@@ -1,40 +1,89 @@
-"""One SELECT in the making: what a query asks for, joined as its columns need it, of what is visible."""
+"""The statements of queries: each is built once for all queries that differ in values only."""
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from awe.persist.compile import sql_of
+from awe.persist.compile import Compiler, parameters, shape
 from awe.persist.criterion import Criterion
-from awe.persist.mapping import Mapped
+from awe.persist.identity import Identity
+from awe.persist.load import raw
+from awe.persist.mapping import OBJECTS, Mapped, Mapping
 from awe.persist.session import Database
 from awe.persist.source import Source
 from awe.persist.walk import Walk
 
+#: How many different statements are remembered.
+REMEMBERED = 1000
+
+_built: dict[Hashable, sa.Select[Any]] = {}
+
+
+class Order(NamedTuple):
+    """One thing to order by."""
+
+    walk: Walk
+    descending: bool = False
+
 
 class Selection:
-    """The rows of `cls` for which `criterion` holds and that the user of `database` may see."""
+    """One SELECT in the making: what a query asks for, joined as its columns need it, of what is visible."""
 
-    def __init__(self, database: Database, cls: type[Mapped], criterion: Criterion) -> None:
-        self.database = database
+    def __init__(self, dialect: str, who: Identity, cls: type[Mapped], criterion: Criterion) -> None:
         self.source, self.object, of_class = Source.root(cls)
-        self.where = sa.and_(*of_class, sql_of(criterion, self.source, database.dialect), database.identity.visible(self.object))
+        self.where = sa.and_(*of_class, Compiler(self.source, dialect).sql(criterion), who.visible(self.object))
 
-    def value(self, walk: Walk) -> sa.ColumnElement[Any]:
-        """The column at the end of `walk`."""
-        return self.source.end(walk)
+    def select(self, columns: tuple[Any, ...], order: tuple[Order, ...], *, all_of_them: bool = True) -> sa.Select[Any]:
+        """The statement, in order where one is given; rows without a value come last, and ties go by row number.
 
-    def ordered(self, walk: Walk, descending: bool) -> sa.ColumnElement[Any]:
-        """What puts rows into the order of `walk`; those without a value come last."""
-        column = self.value(walk)
-        return (column.desc() if descending else column.asc()).nulls_last()
+        Where `all_of_them` are read, SQLite must not take the order for a reason to walk through the whole table: it is kept
+        from seeing that the rows have that order already.
+        """
+        by: list[Any] = []
+        for walk, descending in order:
+            column = self.source.end(walk)
+            by.append((column.desc() if descending else column.asc()).nulls_last())
+        statement = sa.select(*columns).select_from(self.source.joined.clause).where(self.where)
+        return statement.order_by(*by, self.source.oid + sa.literal_column("0") if all_of_them else self.source.oid)
 
-    def select(self, *columns: Any) -> sa.Select[Any]:
-        """The statement; ask for all columns and orders before, since they may join tables."""
-        return sa.select(*columns).select_from(self.source.joined.clause).where(self.where)
+    def count(self) -> sa.Select[Any]:
+        """How many there are."""
+        return sa.select(sa.func.count()).select_from(self.source.joined.clause).where(self.where)
 
-    def scalar(self, statement: sa.Select[Any]) -> Any:
-        """The first value of the first row, or None."""
-        with self.database.reading() as connection:
-            return connection.scalar(statement)
+    def first(self) -> sa.Select[Any]:
+        """Whether there are any."""
+        return sa.select(sa.literal_column("1")).select_from(self.source.joined.clause).where(self.where).limit(sa.literal_column("1"))
+
+    def keys(self, order: tuple[Order, ...], *, all_of_them: bool) -> sa.Select[Any]:
+        """Row number and class of each object."""
+        return self.select((self.source.oid, self.object.c.class_id), order, all_of_them=all_of_them)
+
+    def objects(self, mapping: Mapping, order: tuple[Order, ...], *, all_of_them: bool) -> sa.Select[Any]:
+        """All columns of the objects, when they are of one class."""
+        own = (self.source.column(name) for name in mapping.columns)
+        return self.select((*map(raw, self.object.c), *own), order, all_of_them=all_of_them)
+
+    def values(self, walks: tuple[Walk, ...], order: tuple[Order, ...]) -> sa.Select[Any]:
+        """The values at the ends of `walks`."""
+        return self.select(tuple(self.source.end(walk) for walk in walks), order)
+
+
+def statement(database: Database, cls: type[Mapped], criterion: Criterion, what: Hashable,
+              build: Callable[[Selection], sa.Select[Any]]) -> tuple[sa.Select[Any], dict[str, Any]]:
+    """The statement that `build` makes, and its parameters; `what` tells apart what is asked of one selection."""
+    who = database.identity
+    key = (cls, len(OBJECTS), shape(criterion), what, database.dialect, who.kind)
+    found = _built.get(key)
+    if found is None:
+        if len(_built) >= REMEMBERED:
+            _built.clear()
+        found = _built[key] = build(Selection(database.dialect, who, cls, criterion))
+    return found, {**who.parameters, **parameters(criterion, database.dialect)}
+
+
+def rows(database: Database, asked: tuple[sa.Select[Any], dict[str, Any]]) -> list[Any]:
+    """All rows of a statement."""
+    with database.reading() as connection:
+        return list(connection.execute(*asked).all())

@@ -150,6 +150,9 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         global _default
+        if self.dialect == "sqlite":
+            with self.engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA optimize")
         self.engine.dispose()
         if _default is self:
             _default = None
@@ -242,7 +245,8 @@ def open_engine(url: str, *, durable: bool = False, create: bool = True) -> sa.E
     if parsed.get_backend_name() not in WRITE:
         raise InstanceError(f"{parsed.render_as_string()}: only SQLite and PostgreSQL are supported")
     if parsed.get_backend_name() == "postgresql":
-        server = sa.create_engine(parsed, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
+        options = {} if "options" in parsed.query else {"options": "-c jit=off"}  # to compile costs more than short statements take
+        server = sa.create_engine(parsed, isolation_level="AUTOCOMMIT", pool_pre_ping=True, connect_args=options)
         sa.event.listen(server, "handle_error", explain_missing)
         return server
     filesystem.check_sqlite_path(parsed.database, create=create)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from awe.errors import ForbiddenError
 from awe.persist import tables
-from awe.persist.among import among
+from awe.persist.among import among, numbers
 from awe.persist.identity import LEVELS, all_readers_see
 from awe.persist.mapping import class_of
 from awe.persist.rows import Row
@@ -22,8 +22,8 @@ def read_inputs(database: Database, connection: sa.Connection, oids: set[int]) -
     root, found = tables.object_.c, tables.candidate.c
     own = sa.select(found.own).where(found.oid == root.oid).limit(1).scalar_subquery().label("own")
     statement = sa.select(root.oid, root.class_id, root.privileges, root.project_id, root.creator_id, root.value, own).where(
-        among(root.oid, oids, database.dialect), database.identity.visible(tables.object_))
-    return {row.oid: row for row in connection.execute(statement)}
+        among(root.oid, database.dialect), database.identity.visible(tables.object_))
+    return {row.oid: row for row in connection.execute(statement, numbers(oids, database.dialect))}
 
 
 def check(readers: Mapping[int, Any], edges: Iterable[Row], inputs: Mapping[int, Any]) -> None:

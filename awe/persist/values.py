@@ -1,60 +1,66 @@
 """The values of many objects at once: the same digests as `value_of` gives one by one."""
 from __future__ import annotations
 
-import datetime
 import hashlib
 import json
 import math
 from collections.abc import Sequence
 from json.encoder import encode_basestring_ascii
-from typing import Any
+from typing import Any, NamedTuple
 
 from awe.persist.canonical import canonical
 from awe.persist.columns import Columns
 from awe.persist.declare import natural_key
 from awe.persist.mapping import Mapping
 from awe.persist.record import FileRow
-from awe.persist.types import to_microseconds
 from awe.persist.value import counts
 
 
 def values_of(columns: Columns, files: Sequence[Sequence[FileRow]] | None = None) -> list[bytes]:
     """The value of each of the objects that `columns` describe."""
     mapping = columns.cls.__mapping__
-    keys = joined(columns.length, [fragments(name, columns.values(name)) for name in sorted(natural_key(columns.cls))])
-    own = joined(columns.length, measured(mapping, columns.own))
-    parts = joined(columns.length, [parts_of(name, declared.type.__mapping__, columns)
-                                    for name, declared in sorted(mapping.parts.items()) if name in columns.parts])
     stored = [canonical({file.role: file.sha256 for file in each}) for each in files] if files else ["{}"] * columns.length
-    start = f'{{"class":{json.dumps(mapping.name)},"files":'
-    texts = (f'{start}{f},"keys":{{{k}}},"measured":{{{m}}},"parts":{{{p}}}}}'
-             for f, k, m, p in zip(stored, keys, own, parts, strict=True))
-    return [hashlib.sha256(text.encode()).digest()[:16] for text in texts]
+    keys = Text.of({name: columns.values(name) for name in natural_key(columns.cls)}, columns.length)
+    own = Text.of(measured(mapping, columns.own), columns.length)
+    parts = {name: Text.of(measured(mapping.parts[name].type.__mapping__, given), columns.length)
+             for name, given in sorted(columns.parts.items())}
+    pattern = (f'{{"class":{json.dumps(mapping.name)},"files":%s,"keys":{{{keys.pattern}}},"measured":{{{own.pattern}}},"parts":{{'
+               + ",".join(f'"{name}":{{{part.pattern}}}' for name, part in parts.items()) + "}}")
+    filled = [stored, *keys.columns, *own.columns, *(column for part in parts.values() for column in part.columns)]
+    return [hashlib.sha256((pattern % row).encode()).digest()[:16] for row in zip(*filled, strict=True)]
 
 
-def parts_of(name: str, mapping: Mapping, columns: Columns) -> list[str]:
-    """The JSON of one part of each object."""
-    texts = joined(columns.length, measured(mapping, columns.parts[name]))
-    return [f'"{name}":{{{text}}}' for text in texts]
+def measured(mapping: Mapping, columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """The attributes that count."""
+    return {name: column for name, column in columns.items() if name in mapping.attributes and counts(mapping.attributes[name])}
 
 
-def measured(mapping: Mapping, columns: dict[str, list[Any]]) -> list[list[str]]:
-    """The JSON of the attributes that count, name by name; empty where there is no value."""
-    return [fragments(name, columns[name]) for name, declared in sorted(mapping.attributes.items())
-            if name in columns and counts(declared)]
+class Text(NamedTuple):
+    """The JSON of some attributes of many objects: a pattern, and the columns that fill it."""
+
+    pattern: str
+    columns: list[list[Any]]
+
+    @classmethod
+    def of(cls, columns: dict[str, list[Any]], length: int) -> Text:
+        """Attributes that all objects have fill their places in the pattern; where some lack one, it is put together row by row."""
+        places = {name: place(column) for name, column in sorted(columns.items())}
+        if all(places.values()):
+            return cls(",".join(f'"{name}":{found[0]}' for name, found in places.items() if found),
+                       [found[1] for found in places.values() if found])
+        return cls("%s", [joined(length, [fragments(name, column) for name, column in sorted(columns.items())])])
+
+
+def place(values: list[Any]) -> tuple[str, list[Any]] | None:
+    """How a column that has a value everywhere is written: its place in the pattern, and what goes there."""
+    types = set(map(type, values))
+    if (types == {float} and all(map(math.isfinite, values))) or types == {int}:
+        return "%r", values
+    return ("%s", list(map(encode_basestring_ascii, values))) if types == {str} else None
 
 
 def fragments(name: str, values: list[Any]) -> list[str]:
     """``"name":value`` for each of `values`; an empty text for None."""
-    types = set(map(type, values))
-    if types == {float} and all(map(math.isfinite, values)):
-        return [f'"{name}":{value!r}' for value in values]
-    if types == {int}:
-        return [f'"{name}":{value}' for value in values]
-    if types == {str}:
-        return [f'"{name}":{encode_basestring_ascii(value)}' for value in values]
-    if types == {datetime.datetime}:
-        return [f'"{name}":{{"instant":{to_microseconds(value)}}}' for value in values]
     return ["" if value is None else f'"{name}":{canonical(value)}' for value in values]
 
 
@@ -62,6 +68,4 @@ def joined(length: int, columns: list[list[str]]) -> list[str]:
     """The fragments of each object with commas between them."""
     if not columns:
         return [""] * length
-    if all(map(all, columns)):
-        return list(map(",".join, zip(*columns, strict=True)))
     return [",".join(filter(None, row)) for row in zip(*columns, strict=True)]

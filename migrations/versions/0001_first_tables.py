@@ -191,6 +191,56 @@ def upgrade() -> None:
     sa.Column('sel', sa.LargeBinary(length=16), nullable=False),
     sa.PrimaryKeyConstraint('seq', name=op.f('pk_touched'))
     )
+    op.create_table('astrometric_parameters',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('chip_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('filter_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('exposure', sa.String(), nullable=False),
+    sa.Column('reduced_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('catalogue_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('field_reference_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('refcat', sa.String(), nullable=True),
+    sa.Column('degree', sa.BigInteger(), nullable=True),
+    sa.Column('maximum_offset', sa.Double(), nullable=True),
+    sa.Column('maximum_rotation', sa.Double(), nullable=True),
+    sa.Column('maximum_scale', sa.Double(), nullable=True),
+    sa.Column('threshold', sa.Double(), nullable=True),
+    sa.Column('mode', sa.String(), nullable=True),
+    sa.Column('wcs', sa.String(), nullable=True),
+    sa.Column('ra', sa.Double(), nullable=True),
+    sa.Column('dec', sa.Double(), nullable=True),
+    sa.Column('pixel_scale', sa.Double(), nullable=True),
+    sa.Column('nref', sa.BigInteger(), nullable=True),
+    sa.Column('rms_ra', sa.Double(), nullable=True),
+    sa.Column('rms_dec', sa.Double(), nullable=True),
+    sa.Column('rms', sa.Double(), nullable=True),
+    sa.Column('holdout_rms', sa.Double(), nullable=True),
+    sa.Column('offset_ra', sa.Double(), nullable=True),
+    sa.Column('offset_dec', sa.Double(), nullable=True),
+    sa.Column('rotation', sa.Double(), nullable=True),
+    sa.Column('is_mirrored', sa.Boolean(), nullable=True),
+    sa.Column('fitted_degree', sa.BigInteger(), nullable=True),
+    sa.Column('seeing', sa.Double(), nullable=True),
+    sa.Column('ellipticity', sa.Double(), nullable=True),
+    sa.Column('n_sources', sa.BigInteger(), nullable=True),
+    sa.ForeignKeyConstraint(['catalogue_oid'], ['object.oid'], name=op.f('fk_astrometric_parameters_catalogue_oid')),
+    sa.ForeignKeyConstraint(['chip_oid'], ['object.oid'], name=op.f('fk_astrometric_parameters_chip_oid')),
+    sa.ForeignKeyConstraint(['field_reference_oid'], ['object.oid'], name=op.f('fk_astrometric_parameters_field_reference_oid')),
+    sa.ForeignKeyConstraint(['filter_oid'], ['object.oid'], name=op.f('fk_astrometric_parameters_filter_oid')),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_astrometric_parameters_instrument_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_astrometric_parameters_oid')),
+    sa.ForeignKeyConstraint(['reduced_oid'], ['object.oid'], name=op.f('fk_astrometric_parameters_reduced_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_astrometric_parameters'))
+    )
+    with op.batch_alter_table('astrometric_parameters', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_astrometric_parameters_catalogue_oid'), ['catalogue_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_astrometric_parameters_chip_oid'), ['chip_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_astrometric_parameters_field_reference_oid'), ['field_reference_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_astrometric_parameters_filter_oid'), ['filter_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_astrometric_parameters_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_astrometric_parameters_reduced_oid'), ['reduced_oid'], unique=False)
+
     op.create_table('chip',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -206,6 +256,35 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('chip', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_chip_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_chip_name'), ['name'], unique=False)
+
+    op.create_table('coadd_frame',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('filter_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('object', sa.String(), nullable=False),
+    sa.Column('tile', sa.String(), nullable=False),
+    sa.Column('combine_type', sa.String(), nullable=True),
+    sa.Column('sigma_clip', sa.Double(), nullable=True),
+    sa.Column('allowance', sa.Double(), nullable=True),
+    sa.Column('depth', sa.BigInteger(), nullable=True),
+    sa.Column('zero_point', sa.Double(), nullable=True),
+    sa.Column('zero_point_error', sa.Double(), nullable=True),
+    sa.Column('pixel_scale', sa.Double(), nullable=True),
+    sa.Column('x0', sa.BigInteger(), nullable=True),
+    sa.Column('y0', sa.BigInteger(), nullable=True),
+    sa.Column('seeing', sa.Double(), nullable=True),
+    sa.Column('coverage', sa.Double(), nullable=True),
+    sa.Column('rejected_fraction', sa.Double(), nullable=True),
+    sa.Column('effective_gain', sa.Double(), nullable=True),
+    sa.ForeignKeyConstraint(['filter_oid'], ['object.oid'], name=op.f('fk_coadd_frame_filter_oid')),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_coadd_frame_instrument_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_coadd_frame_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_coadd_frame'))
+    )
+    with op.batch_alter_table('coadd_frame', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_coadd_frame_filter_oid'), ['filter_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_coadd_frame_instrument_oid'), ['instrument_oid'], unique=False)
 
     op.create_table('cold_pixel_map',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -281,6 +360,26 @@ def upgrade() -> None:
     with op.batch_alter_table('edge', schema=None) as batch_op:
         batch_op.create_index('ix_edge_input', ['input'], unique=False)
 
+    op.create_table('field_reference',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('chip_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('filter_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('object', sa.String(), nullable=False),
+    sa.Column('mode', sa.String(), nullable=False),
+    sa.Column('wcs', sa.String(), nullable=True),
+    sa.Column('origin', sa.String(), nullable=True),
+    sa.ForeignKeyConstraint(['chip_oid'], ['object.oid'], name=op.f('fk_field_reference_chip_oid')),
+    sa.ForeignKeyConstraint(['filter_oid'], ['object.oid'], name=op.f('fk_field_reference_filter_oid')),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_field_reference_instrument_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_field_reference_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_field_reference'))
+    )
+    with op.batch_alter_table('field_reference', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_field_reference_chip_oid'), ['chip_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_field_reference_filter_oid'), ['filter_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_field_reference_instrument_oid'), ['instrument_oid'], unique=False)
+
     op.create_table('filter',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -296,6 +395,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('filter', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_filter_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_filter_name'), ['name'], unique=False)
 
     op.create_table('flat_level',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -391,6 +491,9 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_instrument_oid')),
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_instrument'))
     )
+    with op.batch_alter_table('instrument', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_instrument_name'), ['name'], unique=False)
+
     op.create_table('master_bias',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -478,6 +581,49 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('object_file', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_object_file_sha256'), ['sha256'], unique=False)
+
+    op.create_table('photometric_parameters',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('chip_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('filter_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('exposure', sa.String(), nullable=False),
+    sa.Column('reduced_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('astrometry_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('catalogue_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('field_reference_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('refcat', sa.String(), nullable=True),
+    sa.Column('match_radius', sa.Double(), nullable=True),
+    sa.Column('minimum_snr', sa.Double(), nullable=True),
+    sa.Column('sigma_clip', sa.Double(), nullable=True),
+    sa.Column('threshold', sa.Double(), nullable=True),
+    sa.Column('mode', sa.String(), nullable=True),
+    sa.Column('zero_point', sa.Double(), nullable=True),
+    sa.Column('error', sa.Double(), nullable=True),
+    sa.Column('scatter', sa.Double(), nullable=True),
+    sa.Column('n_stars', sa.BigInteger(), nullable=True),
+    sa.Column('system', sa.String(), nullable=True),
+    sa.Column('band', sa.String(), nullable=True),
+    sa.Column('aperture', sa.Double(), nullable=True),
+    sa.Column('aperture_fraction', sa.Double(), nullable=True),
+    sa.ForeignKeyConstraint(['astrometry_oid'], ['object.oid'], name=op.f('fk_photometric_parameters_astrometry_oid')),
+    sa.ForeignKeyConstraint(['catalogue_oid'], ['object.oid'], name=op.f('fk_photometric_parameters_catalogue_oid')),
+    sa.ForeignKeyConstraint(['chip_oid'], ['object.oid'], name=op.f('fk_photometric_parameters_chip_oid')),
+    sa.ForeignKeyConstraint(['field_reference_oid'], ['object.oid'], name=op.f('fk_photometric_parameters_field_reference_oid')),
+    sa.ForeignKeyConstraint(['filter_oid'], ['object.oid'], name=op.f('fk_photometric_parameters_filter_oid')),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_photometric_parameters_instrument_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_photometric_parameters_oid')),
+    sa.ForeignKeyConstraint(['reduced_oid'], ['object.oid'], name=op.f('fk_photometric_parameters_reduced_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_photometric_parameters'))
+    )
+    with op.batch_alter_table('photometric_parameters', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_photometric_parameters_astrometry_oid'), ['astrometry_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_photometric_parameters_catalogue_oid'), ['catalogue_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_photometric_parameters_chip_oid'), ['chip_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_photometric_parameters_field_reference_oid'), ['field_reference_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_photometric_parameters_filter_oid'), ['filter_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_photometric_parameters_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_photometric_parameters_reduced_oid'), ['reduced_oid'], unique=False)
 
     op.create_table('project_member',
     sa.Column('project_id', sa.Integer(), nullable=False),
@@ -693,6 +839,62 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_reduced_science_frame_raw_oid'), ['raw_oid'], unique=False)
         batch_op.create_index(batch_op.f('ix_reduced_science_frame_sky_oid'), ['sky_oid'], unique=False)
 
+    op.create_table('reference_catalogue',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('version', sa.String(), nullable=True),
+    sa.Column('epoch', sa.Double(), nullable=True),
+    sa.Column('n_sources', sa.BigInteger(), nullable=True),
+    sa.Column('bands', sa.String(), nullable=True),
+    sa.Column('coverage', sa.String(), nullable=True),
+    sa.Column('mapping', sa.String(), nullable=True),
+    sa.Column('notes', sa.String(), nullable=True),
+    sa.Column('original_name', sa.String(), nullable=True),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_reference_catalogue_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_reference_catalogue'))
+    )
+    with op.batch_alter_table('reference_catalogue', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_reference_catalogue_name'), ['name'], unique=False)
+
+    op.create_table('regridded_frame',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('chip_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('filter_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('exposure', sa.String(), nullable=False),
+    sa.Column('tile', sa.String(), nullable=False),
+    sa.Column('reduced_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('astrometry_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('photometry_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('pixel_scale', sa.Double(), nullable=True),
+    sa.Column('target_zero_point', sa.Double(), nullable=True),
+    sa.Column('background_type', sa.String(), nullable=True),
+    sa.Column('background_mesh', sa.BigInteger(), nullable=True),
+    sa.Column('scale', sa.Double(), nullable=True),
+    sa.Column('x0', sa.BigInteger(), nullable=True),
+    sa.Column('y0', sa.BigInteger(), nullable=True),
+    sa.Column('flux_scale', sa.Double(), nullable=True),
+    sa.Column('sky', sa.Double(), nullable=True),
+    sa.Column('seeing', sa.Double(), nullable=True),
+    sa.Column('noise_ratio', sa.Double(), nullable=True),
+    sa.Column('wcs_error', sa.Double(), nullable=True),
+    sa.ForeignKeyConstraint(['astrometry_oid'], ['object.oid'], name=op.f('fk_regridded_frame_astrometry_oid')),
+    sa.ForeignKeyConstraint(['chip_oid'], ['object.oid'], name=op.f('fk_regridded_frame_chip_oid')),
+    sa.ForeignKeyConstraint(['filter_oid'], ['object.oid'], name=op.f('fk_regridded_frame_filter_oid')),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_regridded_frame_instrument_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_regridded_frame_oid')),
+    sa.ForeignKeyConstraint(['photometry_oid'], ['object.oid'], name=op.f('fk_regridded_frame_photometry_oid')),
+    sa.ForeignKeyConstraint(['reduced_oid'], ['object.oid'], name=op.f('fk_regridded_frame_reduced_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_regridded_frame'))
+    )
+    with op.batch_alter_table('regridded_frame', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_regridded_frame_astrometry_oid'), ['astrometry_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_regridded_frame_chip_oid'), ['chip_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_regridded_frame_filter_oid'), ['filter_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_regridded_frame_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_regridded_frame_photometry_oid'), ['photometry_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_regridded_frame_reduced_oid'), ['reduced_oid'], unique=False)
+
     op.create_table('sky_frame',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -736,6 +938,36 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_sky_frame_hot_oid'), ['hot_oid'], unique=False)
         batch_op.create_index(batch_op.f('ix_sky_frame_instrument_oid'), ['instrument_oid'], unique=False)
         batch_op.create_index(batch_op.f('ix_sky_frame_raw_oid'), ['raw_oid'], unique=False)
+
+    op.create_table('source_list',
+    sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('instrument_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('filter_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('object', sa.String(), nullable=False),
+    sa.Column('tile', sa.String(), nullable=False),
+    sa.Column('frame_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('threshold', sa.Double(), nullable=True),
+    sa.Column('minimum_area', sa.BigInteger(), nullable=True),
+    sa.Column('background_mesh', sa.BigInteger(), nullable=True),
+    sa.Column('deblend_levels', sa.BigInteger(), nullable=True),
+    sa.Column('deblend_contrast', sa.Double(), nullable=True),
+    sa.Column('n_sources', sa.BigInteger(), nullable=True),
+    sa.Column('zero_point', sa.Double(), nullable=True),
+    sa.Column('seeing', sa.Double(), nullable=True),
+    sa.Column('aperture_fraction', sa.Double(), nullable=True),
+    sa.Column('error_scale', sa.Double(), nullable=True),
+    sa.Column('limiting_magnitude', sa.Double(), nullable=True),
+    sa.Column('footprint', sa.String(), nullable=True),
+    sa.ForeignKeyConstraint(['filter_oid'], ['object.oid'], name=op.f('fk_source_list_filter_oid')),
+    sa.ForeignKeyConstraint(['frame_oid'], ['object.oid'], name=op.f('fk_source_list_frame_oid')),
+    sa.ForeignKeyConstraint(['instrument_oid'], ['object.oid'], name=op.f('fk_source_list_instrument_oid')),
+    sa.ForeignKeyConstraint(['oid'], ['object.oid'], name=op.f('fk_source_list_oid')),
+    sa.PrimaryKeyConstraint('oid', name=op.f('pk_source_list'))
+    )
+    with op.batch_alter_table('source_list', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_source_list_filter_oid'), ['filter_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_source_list_frame_oid'), ['frame_oid'], unique=False)
+        batch_op.create_index(batch_op.f('ix_source_list_instrument_oid'), ['instrument_oid'], unique=False)
 
     op.create_table('twilight_flat',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -797,6 +1029,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_twilight_flat_bias_oid'))
 
     op.drop_table('twilight_flat')
+    with op.batch_alter_table('source_list', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_source_list_instrument_oid'))
+        batch_op.drop_index(batch_op.f('ix_source_list_frame_oid'))
+        batch_op.drop_index(batch_op.f('ix_source_list_filter_oid'))
+
+    op.drop_table('source_list')
     with op.batch_alter_table('sky_frame', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_sky_frame_raw_oid'))
         batch_op.drop_index(batch_op.f('ix_sky_frame_instrument_oid'))
@@ -810,6 +1048,19 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_sky_frame_bias_oid'))
 
     op.drop_table('sky_frame')
+    with op.batch_alter_table('regridded_frame', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_regridded_frame_reduced_oid'))
+        batch_op.drop_index(batch_op.f('ix_regridded_frame_photometry_oid'))
+        batch_op.drop_index(batch_op.f('ix_regridded_frame_instrument_oid'))
+        batch_op.drop_index(batch_op.f('ix_regridded_frame_filter_oid'))
+        batch_op.drop_index(batch_op.f('ix_regridded_frame_chip_oid'))
+        batch_op.drop_index(batch_op.f('ix_regridded_frame_astrometry_oid'))
+
+    op.drop_table('regridded_frame')
+    with op.batch_alter_table('reference_catalogue', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_reference_catalogue_name'))
+
+    op.drop_table('reference_catalogue')
     with op.batch_alter_table('reduced_science_frame', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_reduced_science_frame_sky_oid'))
         batch_op.drop_index(batch_op.f('ix_reduced_science_frame_raw_oid'))
@@ -858,6 +1109,16 @@ def downgrade() -> None:
 
     op.drop_table('raw_bias_frame')
     op.drop_table('project_member')
+    with op.batch_alter_table('photometric_parameters', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_photometric_parameters_reduced_oid'))
+        batch_op.drop_index(batch_op.f('ix_photometric_parameters_instrument_oid'))
+        batch_op.drop_index(batch_op.f('ix_photometric_parameters_filter_oid'))
+        batch_op.drop_index(batch_op.f('ix_photometric_parameters_field_reference_oid'))
+        batch_op.drop_index(batch_op.f('ix_photometric_parameters_chip_oid'))
+        batch_op.drop_index(batch_op.f('ix_photometric_parameters_catalogue_oid'))
+        batch_op.drop_index(batch_op.f('ix_photometric_parameters_astrometry_oid'))
+
+    op.drop_table('photometric_parameters')
     with op.batch_alter_table('object_file', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_object_file_sha256'))
 
@@ -884,6 +1145,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_master_bias_chip_oid'))
 
     op.drop_table('master_bias')
+    with op.batch_alter_table('instrument', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_instrument_name'))
+
     op.drop_table('instrument')
     op.drop_table('imstat')
     with op.batch_alter_table('hot_pixel_map', schema=None) as batch_op:
@@ -906,9 +1170,16 @@ def downgrade() -> None:
 
     op.drop_table('flat_level')
     with op.batch_alter_table('filter', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_filter_name'))
         batch_op.drop_index(batch_op.f('ix_filter_instrument_oid'))
 
     op.drop_table('filter')
+    with op.batch_alter_table('field_reference', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_field_reference_instrument_oid'))
+        batch_op.drop_index(batch_op.f('ix_field_reference_filter_oid'))
+        batch_op.drop_index(batch_op.f('ix_field_reference_chip_oid'))
+
+    op.drop_table('field_reference')
     with op.batch_alter_table('edge', schema=None) as batch_op:
         batch_op.drop_index('ix_edge_input')
 
@@ -930,10 +1201,25 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_cold_pixel_map_chip_oid'))
 
     op.drop_table('cold_pixel_map')
+    with op.batch_alter_table('coadd_frame', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_coadd_frame_instrument_oid'))
+        batch_op.drop_index(batch_op.f('ix_coadd_frame_filter_oid'))
+
+    op.drop_table('coadd_frame')
     with op.batch_alter_table('chip', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_chip_name'))
         batch_op.drop_index(batch_op.f('ix_chip_instrument_oid'))
 
     op.drop_table('chip')
+    with op.batch_alter_table('astrometric_parameters', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_astrometric_parameters_reduced_oid'))
+        batch_op.drop_index(batch_op.f('ix_astrometric_parameters_instrument_oid'))
+        batch_op.drop_index(batch_op.f('ix_astrometric_parameters_filter_oid'))
+        batch_op.drop_index(batch_op.f('ix_astrometric_parameters_field_reference_oid'))
+        batch_op.drop_index(batch_op.f('ix_astrometric_parameters_chip_oid'))
+        batch_op.drop_index(batch_op.f('ix_astrometric_parameters_catalogue_oid'))
+
+    op.drop_table('astrometric_parameters')
     op.drop_table('touched')
     op.drop_table('span')
     op.drop_table('scope')
