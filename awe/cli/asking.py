@@ -39,7 +39,7 @@ def get(options: Namespace) -> int:
         objects, report, failures = found_or_made(planner(options), asked, options)
         if options.json:
             print_json({"objects": [card(obj) for obj in objects], "report": counted(report), "failures": failures})
-        else:
+        elif objects or report.planned:
             print("\n".join([*map(repr, objects), str(report)]))
     for failure in failures:
         print(f"awe: {failure}", file=sys.stderr)

@@ -72,7 +72,8 @@ LOOKING = (
     Command("query", "looking", "query", "objects for which an expression holds", (
         argument("expression", metavar="EXPR", help="as in \"(RawScienceFrame.chip.name == 'ccd53') & (RawScienceFrame.exptime > 60)\""),
         argument("--columns", metavar="A,B.C", help="paths to print; without it identity, date and attributes"),
-        argument("--order", metavar="PATH", help="in the order of this path; -PATH for the greatest first"),
+        argument("--order", metavar="PATH", help="in the order of this path"),
+        argument("--descending", action="store_true", help="the greatest first"),
         argument("--limit", type=int, default=1000, metavar="N", help="at most so many; 0 for all (1000)"), JSON),
         details="The expression is parsed to comparisons of attributes with values, joined by &, |, ~ (or and, or, not); nothing of it "
                 "is evaluated. LIKE is .like('M*')."),

@@ -1,6 +1,7 @@
 """`awe ingest` and `awe ingest-catalog`: data come in."""
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -22,7 +23,11 @@ def ingest(options: Namespace) -> int:
         print(report)
         if not options.commit and report.counts().get("would be ingested"):
             print("nothing was written; --commit writes")
-    return 2 if report.rejected else 0
+    rejected = report.rejected
+    if rejected:
+        print(f"awe: {len(rejected)} of {len(report.rows)} files rejected, the rest {'done' if options.commit else 'can be ingested'}; "
+              f"{rejected[0].why}", file=sys.stderr)
+    return 2 if rejected else 0
 
 
 def ingest_catalog(options: Namespace) -> int:

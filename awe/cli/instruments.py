@@ -42,7 +42,7 @@ def listing(options: Namespace) -> int:
 
 def known(instrument: Any) -> dict[str, Any]:
     """What there is to say about a camera in one line."""
-    chips, filters = (len((cls.instrument == instrument) & (cls.is_valid > 0)) for cls in (Chip, Filter))
+    chips, filters = (len((cls.instrument.name == instrument.name) & (cls.is_valid > 0)) for cls in (Chip, Filter))
     return {"name": instrument.name, "version": instrument.version, "telescope": instrument.telescope, "chips": chips, "filters": filters,
             "since": instrument.creation_date}
 

@@ -24,7 +24,7 @@ def query(options: Namespace) -> int:
     with opened(options):
         asked = parse_query(options.expression)
         if options.order:
-            asked = asked.order_by(options.order)
+            asked = asked.order_by(f"-{options.order}" if options.descending else options.order)
         columns = parse_columns(asked, options.columns) if options.columns else usual_columns(asked)
         if options.limit < 0:
             raise QueryError(f"--limit {options.limit} was given; give 0 for all, or how many")

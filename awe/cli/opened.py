@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
+from awe.config import default_home
 from awe.connection import connect
 from awe.dataflow.instance import Instance
 from awe.errors import InstanceError
@@ -18,11 +19,15 @@ def opened(options: Namespace) -> Iterator[Instance]:
 
     What the database itself complains of, when it goes away or its disk is full, is one sentence.
     """
-    instance = connect(options.home)
+    instance = None
     try:
+        instance = connect(options.home)
         yield instance
-    except (sa.exc.OperationalError, sa.exc.InternalError) as error:
-        raise InstanceError(f"the database {instance.database.engine.url.render_as_string()} cannot do it: {error.orig}; "
-                            "see that it runs and that its disk has room, and try again") from error
+    except sa.exc.DatabaseError as error:
+        if isinstance(error, sa.exc.ProgrammingError | sa.exc.IntegrityError | sa.exc.DataError):
+            raise
+        raise InstanceError(f"the database of {options.home or default_home()} cannot do it: {error.orig}; "
+                            "see that it is whole, that it runs and that its disk has room") from error
     finally:
-        instance.close()
+        if instance is not None:
+            instance.close()
