@@ -50,10 +50,11 @@ def commit(instance: Instance, work: Work) -> Result:
 def record_of(obj: Makeable, prepared: Prepared, product: Product) -> Record:
     """All that is written for one object."""
     obj.process_status = 1
+    cls: Any = type(obj)
     return Record(
         obj, inputs=prepared.settled.inputs, wants=prepared.settled.wants,
         files=[FileRow(row["role"], row["ext"], row["sha256"], row["size"], row["global_name"]) for row in product.files],
-        recipe=recipe_of(type(obj)), parameters=prepared.spec.parameters, derivation=prepared.settled.derivation,
+        recipe=recipe_of(cls), parameters=prepared.spec.parameters, derivation=prepared.settled.derivation,
         value=bytes.fromhex(product.value), blocking=type(obj).blocking_flags)
 
 

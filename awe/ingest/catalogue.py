@@ -42,7 +42,7 @@ def ingest_catalogue(paths: Path | Sequence[Path], name: str | None = None, mapp
     if use_for is not None:
         known = [one.name for one in newest_instruments()]
         if use_for not in known:
-            raise InstrumentError(f"the catalogue is to be used for {use_for!r}, which is no known instrument{did_you_mean(use_for, known)}")
+            raise InstrumentError(f"the catalogue is meant for {use_for!r}, which is no known instrument{did_you_mean(use_for, known)}")
     found = read_catalogue(paths, mapping, name=name)
     first = Path(paths) if isinstance(paths, str | Path) else Path(paths[0])
     catalogue = ReferenceCatalogue(

@@ -1,6 +1,7 @@
 """Frames reduced elsewhere come in: the file as received is their raw frame, and their pixels go on in our units.
 
-Weight, mask, zero point and WCS are kept.
+Weight, mask, zero point and WCS are kept.  They carry the parameters that are wanted of a reduced frame when they come in, and
+its class version, so that the rule picks them like those that were made here.
 """
 from __future__ import annotations
 
@@ -12,14 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from awe.dataflow.expand import scope_of_keys
+from awe.dataflow.parameters import ParameterBook
+from awe.dataflow.source import recipe_of
 from awe.instruments import open_fits
 from awe.persist.record import FileRow, Input, Record
-from awe.persist.value import value_of
+from awe.persist.types import to_microseconds
+from awe.persist.value import keys_of, value_of
 from awe.science.mask import Bit
 from awe.science.received import Received, mask_bits, receive
 from awe.targets.chip import Chip
 from awe.targets.filter import Filter
-from awe.targets.flags import BLOCKING
+from awe.targets.flags import BLOCKING, Flag
 from awe.targets.image import Image
 from awe.targets.imstat import Imstat
 from awe.targets.raw import RawScienceFrame
@@ -35,17 +40,30 @@ def reduced_records(found: dict[str, Any], one: dict[str, Any], book: Book) -> l
     chip, glass = book.linked(Chip, name, one["chip"]), book.linked(Filter, name, one["filter"])
     raw = RawScienceFrame(instrument=book.instruments[name], chip=chip, exposure=one["exposure"], filter=glass)
     describe_raw(raw, found, one)
-    frame = pixels_of(one)
+    frame = pixels_of(one, book.instruments[name].definition.checksum)
     raw.imstat = Imstat.of(frame.data, frame.mask)
     reduced = ReducedScienceFrame(instrument=book.instruments[name], chip=chip, filter=glass, exposure=one["exposure"], raw=raw)
     describe_reduced_frame(reduced, one, frame)
+    parameters = wanted(reduced, book)
     content = reduced.image.to_bytes()
     sha = book.instance.store.put(content)
     ext = "".join(Path(found["path"]).suffixes[-2:]) or ".fits"
     received = FileRow("raw", ext, found["sha256"], found["size"], raw.global_name("raw", ext))
     stored = FileRow("image", ".fits", sha, len(content), reduced.global_name("image", ".fits"))
     return [Record(raw, files=[received], value=value_of(raw, {"raw": found["sha256"]}), blocking=BLOCKING),
-            Record(reduced, inputs=[Input("raw", 0, raw)], files=[stored], value=value_of(reduced, {"image": sha}), blocking=BLOCKING)]
+            Record(reduced, inputs=[Input("raw", 0, raw)], files=[stored], recipe=recipe_of(ReducedScienceFrame), parameters=parameters,
+                   value=value_of(reduced, {"image": sha}), blocking=BLOCKING)]
+
+
+def wanted(reduced: ReducedScienceFrame, book: Book) -> dict[str, Any]:
+    """The parameters that are wanted of a reduced frame with these keys; it is given them."""
+    database = book.instance.database
+    with database.snapshot() as connection:
+        parameters = ParameterBook(connection, database.identity.project_id)
+        found = dict(parameters.wanted(ReducedScienceFrame, scope_of_keys(keys_of(reduced)), to_microseconds(reduced.anchor)).values)
+    for name, value in found.items():
+        setattr(reduced, name, value)
+    return found
 
 
 def describe_raw(raw: RawScienceFrame, found: dict[str, Any], one: dict[str, Any]) -> None:
@@ -62,22 +80,22 @@ def describe_raw(raw: RawScienceFrame, found: dict[str, Any], one: dict[str, Any
     raw.warnings = "; ".join(one["warnings"])
 
 
-def pixels_of(one: dict[str, Any]) -> Received:
-    """The pixels, brought to our units."""
-    with open_fits(one["path"]) as file:
+def pixels_of(one: dict[str, Any], checksum: str) -> Received:
+    """The pixels, brought to our units; sums are verified as the instrument file says."""
+    with open_fits(one["path"], checksum=checksum) as file:
         data = file.pixels(one["hdu"])
     weight, mask = one["weight"], one["mask"]
     return receive(data, float(one["exptime"]), unit=one["unit"], soft_bias=one["soft_bias"], gain=one["gain"],
-                   saturation=one["saturation"], weight=plane(weight), weight_kind=weight["kind"] if weight else "weight",
-                   mask=mask_bits(plane(mask), dict(map(tuple, mask["meaning"])), mask["by"]) if mask else None,  # type: ignore[arg-type]
+                   saturation=one["saturation"], weight=plane(weight, checksum), weight_kind=weight["kind"] if weight else "weight",
+                   mask=mask_bits(plane(mask, checksum), dict(map(tuple, mask["meaning"])), mask["by"]) if mask else None,  # type: ignore[arg-type]
                    zero_point=one["zero_point"], zero_point_per=one["zero_point_per"])
 
 
-def plane(description: dict[str, Any] | None) -> NDArray[Any] | None:
+def plane(description: dict[str, Any] | None, checksum: str) -> NDArray[Any] | None:
     """A weight or mask, from wherever it lies."""
     if description is None:
         return None
-    with open_fits(description["path"]) as file:
+    with open_fits(description["path"], checksum=checksum) as file:
         return file.pixels(description["hdu"])
 
 
@@ -85,7 +103,12 @@ def describe_reduced_frame(reduced: ReducedScienceFrame, one: dict[str, Any], fr
     """What can be asked of the reduced frame afterwards."""
     reduced.anchor = datetime.datetime.fromisoformat(one["date_obs"])
     reduced.object, reduced.exptime, reduced.airmass = one["object"] or "", float(one["exptime"]), one["airmass"]
-    reduced.sky_level, reduced.effective_gain = frame.sky, 1.0
+    reduced.sky_level = frame.sky
+    unit = one["unit"].removesuffix("/s")
+    if unit == "electron" or (unit == "ADU" and one["gain"]):
+        unit, reduced.effective_gain = "electron", 1.0
+    else:
+        reduced.raise_flag(Flag.GAIN_UNKNOWN)
     reduced.read_noise = one["read_noise"]
     reduced.saturation = (one["saturation"] - one["soft_bias"]) * frame.factor if one["saturation"] else None
     reduced.n_cosmic = int(np.count_nonzero(frame.mask & Bit.COSMIC))
@@ -93,6 +116,6 @@ def describe_reduced_frame(reduced: ReducedScienceFrame, one: dict[str, Any], fr
     reduced.bad_fraction = float(np.mean(frame.weight <= 0))
     reduced.wcs = json.dumps(reduced.raw.trimmed_wcs())
     reduced.zero_point, reduced.origin = frame.zero_point, one["why"]
-    reduced.image = Image(frame.data, frame.variance, frame.weight, frame.mask, cards=reduced.cards())
+    reduced.image = Image(frame.data, frame.variance, frame.weight, frame.mask, cards={"BUNIT": unit.lower(), **reduced.cards()})
 
 
