@@ -13,6 +13,9 @@ from awe.errors import PermanentError
 from awe.science.background import background
 from awe.science.mask import NO_WEIGHT, Bit
 
+#: Magnitude (AB) of one unit, of units that are fluxes themselves.
+FLUX_UNITS = {"nanomaggy": 22.5, "Jy": 8.9}
+
 
 @dataclasses.dataclass(frozen=True)
 class Received:
@@ -66,7 +69,8 @@ def receive(data: NDArray[Any], exptime: float, *, unit: str = "ADU", soft_bias:
     mask : (ny, nx) array, optional
         Bits of `awe.science.mask`.
     zero_point : float, optional
-        Of one unit of `data` per second, or of the exposure, as `zero_point_per` says.
+        Of one unit of `data` per second, or of the exposure, as `zero_point_per` says.  A nanomaggy or a jansky is a
+        flux whatever the exposure time, with a zero point by definition where none is given.
 
     Raises
     ------
@@ -116,6 +120,8 @@ def variance_of(weight: NDArray[Any] | None, kind: str, rms: NDArray[np.float32]
 
 def converted(zero_point: float | None, per: str, unit: str, per_adu: float, exptime: float) -> float | None:
     """The zero point of one unit of the converted frame per second."""
+    if unit in FLUX_UNITS:
+        zero_point, per = FLUX_UNITS[unit] if zero_point is None else zero_point, "exposure"
     if zero_point is None:
         return None
     found = zero_point + 2.5 * math.log10(per_adu)
