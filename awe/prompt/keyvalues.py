@@ -33,10 +33,10 @@ def key_values(cls: type, name: str, given: Mapping[str, Any]) -> list[str]:
     declared = declarations(asked)[theirs]
     mapping = declared.type.__mapping__ if isinstance(declared, Dependency) else asked.__mapping__
     column = mapping.columns["name" if isinstance(declared, Dependency) else theirs]
-    chosen = query.statement.order_by(None).subquery()
+    oids = sa.select(query.statement.order_by(None).subquery().c.oid)
     if isinstance(declared, Dependency):
         link = asked.__mapping__.columns[f"{theirs}_oid"]
-        chosen = sa.select(link.label("oid")).where(link.table.c.oid.in_(sa.select(chosen))).subquery()
-    statement = sa.select(column).where(column.table.c.oid.in_(sa.select(chosen)), column.is_not(None)).distinct().order_by(column)
+        oids = sa.select(link).where(link.table.c.oid.in_(oids))
+    statement = sa.select(column).where(column.table.c.oid.in_(oids), column.is_not(None)).distinct().order_by(column)
     with current().reading() as connection:
         return [str(value) for value in connection.scalars(statement.limit(MOST))]

@@ -1,0 +1,1 @@
+from tests.cli.conftest import awe, home, ingested, run  # noqa: F401 - fixtures
