@@ -79,6 +79,8 @@ def _typed(walk: Walk, value: Any) -> Any:
     leaf = walk.leaf
     if leaf.type is datetime.datetime and isinstance(value, str):
         return _moment(walk, value)
+    if leaf.type is datetime.datetime and type(value) is datetime.date:
+        return datetime.datetime(value.year, value.month, value.day, tzinfo=datetime.UTC)
     if leaf.type is int and isinstance(value, float):
         return value
     if leaf.type is bytes and isinstance(value, str):

@@ -16,7 +16,9 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import hashlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from awe.errors import DeclarationError
@@ -24,6 +26,18 @@ from awe.errors import DeclarationError
 T = TypeVar("T")
 
 TYPES = (bool, int, float, str, datetime.datetime)
+
+
+def once_per_class(function: Callable[[type], T]) -> Callable[[type], T]:
+    """Let `function` be asked once for each class: what a class declares never changes."""
+    known: dict[type, T] = {}
+
+    @functools.wraps(function)
+    def answer(cls: type) -> T:
+        if cls not in known:
+            known[cls] = function(cls)
+        return known[cls]
+    return answer
 
 
 class Declaration(Generic[T]):
@@ -251,6 +265,7 @@ def split_same(item: str) -> tuple[str, str]:
     return item.rsplit(".", 1)[-1], item
 
 
+@once_per_class
 def declarations(cls: type) -> dict[str, Declaration[Any]]:
     """All declarations of `cls`, those of its bases first, in the order of the page."""
     found: dict[str, Declaration[Any]] = {}
@@ -260,6 +275,7 @@ def declarations(cls: type) -> dict[str, Declaration[Any]]:
     return found
 
 
+@once_per_class
 def natural_key(cls: type) -> tuple[str, ...]:
     """The names of the natural key of `cls`, in the order of the page.
 
@@ -269,16 +285,19 @@ def natural_key(cls: type) -> tuple[str, ...]:
                  if isinstance(value, Key) or (isinstance(value, Dependency) and value.key))
 
 
+@once_per_class
 def slots(cls: type) -> dict[str, Dependency[Any] | DependencyList[Any]]:
     """The dependencies of `cls`, single and many, in the order of the page."""
     return {name: value for name, value in declarations(cls).items() if isinstance(value, Dependency | DependencyList)}
 
 
+@once_per_class
 def parameters(cls: type) -> dict[str, Parameter[Any]]:
     """The process parameters of `cls`."""
     return {name: value for name, value in declarations(cls).items() if isinstance(value, Parameter)}
 
 
+@functools.cache
 def number_of(name: str) -> int:
     """A 31-bit number that stands for `name` in the database: a class or a slot."""
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest(), "big") & 0x7FFFFFFF

@@ -126,10 +126,10 @@ class _Writer:
         note_spans(self.database, self.connection, {row[1] for row in rows[tables.candidate]})
 
     def _input_oids(self) -> set[int]:
-        return {oid for record in self.records for each in record.inputs
-                if (oid := self._oid(each.input)) and oid not in self.oids} | {
-            oid for record in self.records for name in type(record.obj).__mapping__.links
-            if (linked := record.obj.__dict__.get(name)) is not None and (oid := self._oid(linked)) not in self.oids}
+        used = {self._oid(each.input) for record in self.records for each in record.inputs}
+        linked = {self._oid(obj) for record in self.records for name in type(record.obj).__mapping__.links
+                  if (obj := record.obj.__dict__.get(name)) is not None}
+        return (used | linked) - set(self.oids)
 
     def _oid(self, obj: Mapped | int) -> int:
         if isinstance(obj, int):

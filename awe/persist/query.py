@@ -121,6 +121,10 @@ class Query(Generic[T]):
         batch.remember(found)
         return found
 
+    def __contains__(self, obj: object) -> bool:
+        oid = obj.__dict__.get("_row", (None,))[0] if isinstance(obj, self.cls) else None
+        return oid is not None and bool(self & Query(self.cls, compare(Walk.of(self.cls, "oid"), "==", oid)))
+
     @overload
     def __getitem__(self, index: int) -> T: ...
     @overload

@@ -26,7 +26,7 @@ def key_value(obj: Any, path: str) -> Any:
         obj = getattr(obj, name)
     if not isinstance(obj, Mapped):
         return obj
-    if not hasattr(type(obj), "name"):
+    if "name" not in type(obj).__mapping__.declared:
         raise QueryError(f"{type(obj).__name__} has no name, so a link to it cannot be a key ({path})")
     return obj.name  # type: ignore[attr-defined]
 

@@ -90,6 +90,7 @@ def test_building_a_query_asks_nothing(sky, statements):
     (lambda: Reduced.imstat.median > 0.5, [n for n in range(19) if n != 3]),
     (lambda: Reduced.creation_date >= "2026-01-19", [18, 19]),
     (lambda: Reduced.creation_date < datetime.datetime(2026, 1, 3, tzinfo=datetime.UTC), [0, 1]),
+    (lambda: Reduced.creation_date < datetime.date(2026, 1, 3), [0, 1]),
     (lambda: (Reduced.creator == "ann") & (Reduced.project == "sky") & (Reduced.exposure == 4), [4]),
     (lambda: (Corrected.chip.name == "ccd51") & (Corrected.is_valid > 0), [1, 5, 9, 13, 17]),
     (lambda: (Reduced.exposure < 4) & (Corrected.is_valid > 0), [1, 3]),
@@ -148,6 +149,7 @@ def test_indexing_and_slices(sky):
     q = Reduced.select_all()
     assert q[0].exposure == 0 and q[-1].exposure == 19 and q[0] is q[0]
     assert numbers(q[2:5]) == [2, 3, 4] and numbers(q[18:]) == [18, 19] and numbers(q[-2:]) == [18, 19] and numbers(q[::7]) == [0, 7, 14]
+    assert q[3] in q and q[3] not in (Reduced.exposure == 4) and Filter(name="x") not in q
     with pytest.raises(IndexError, match="finds 20"):
         q[20]
 
