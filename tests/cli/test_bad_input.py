@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -97,7 +98,6 @@ SPOILT: dict[str, tuple[Callable[[Path], Path], str]] = {
 
 @pytest.mark.parametrize("name", SPOILT)
 def test_a_bad_file_is_rejected_with_its_reason_and_the_rest_is_done(awe, run, empty: Path, tmp_path: Path, name: str) -> None:
-    import re
     spoil, expected = SPOILT[name]
     folder = tmp_path / "night"
     folder.mkdir()

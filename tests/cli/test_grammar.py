@@ -5,14 +5,15 @@ import importlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from awe.cli.grammar import COMMANDS
 from awe.cli.main import parser_of
 
-ISSUED = """init, instrument add, instrument list, instrument check, ingest, ingest-catalog, plan, get, query, show, lineage, retrieve, jobs,
-validate, invalidate, fsck, gc, db upgrade, db check, serve files, simulate"""
+ISSUED = """init, instrument add, instrument list, instrument check, ingest, ingest-catalog, plan, get, query, show, lineage, retrieve,
+jobs, validate, invalidate, fsck, gc, db upgrade, db check, serve files, simulate"""
 
 
 def test_every_command_that_was_promised_is_there() -> None:
@@ -35,7 +36,8 @@ def test_no_two_commands_have_the_same_words() -> None:
 HEAVY = ("numpy", "astropy", "sqlalchemy", "IPython", "numba", "scipy", "rich", "pyarrow", "matplotlib")
 
 
-@pytest.mark.parametrize("statement", ["import awe", "from awe.cli import main; main(['--help'])", "from awe.cli import main; main(['get', '--help'])"])
+@pytest.mark.parametrize("statement", ["import awe", "from awe.cli import main; main(['--help'])",
+                                       "from awe.cli import main; main(['get', '--help'])"])
 def test_help_imports_nothing_heavy(statement: str) -> None:
     """No clock: what makes it slow is what it imports."""
     script = (f"import sys\ntry:\n    {statement}\nexcept SystemExit:\n    pass\n"
@@ -69,8 +71,8 @@ def test_a_fault_is_one_line_and_a_log(awe, home, monkeypatch) -> None:
     monkeypatch.setattr("awe.cli.looking.parse_query", lambda text: 1 / 0)
     answer = awe("query", "RawBiasFrame")
     assert answer.code == 3
-    log = answer.complaint.split("the traceback is in ")[1].split(",")[0]
-    assert "ZeroDivisionError" in answer.complaint and "Traceback" in open(log).read()
+    log = Path(answer.complaint.split("the traceback is in ")[1].split(",")[0])
+    assert "ZeroDivisionError" in answer.complaint and "Traceback" in log.read_text()
 
 
 def test_a_fault_shows_its_traceback_where_it_is_asked_for(awe, home, monkeypatch) -> None:

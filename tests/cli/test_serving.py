@@ -1,7 +1,9 @@
 """Who may get what from `awe serve files`: a file is served only to who sees an object that it belongs to."""
 from __future__ import annotations
 
+import hashlib
 import os
+import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,7 +46,7 @@ def test_who_shows_no_token_sees_what_the_world_sees(instance: Instance, raw: Ra
     name, sha = raw.filename, raw.files()["raw"]
     for one in (name, sha):
         assert client.get(f"/files/{one}").status_code == 401
-    twin = [each for each in RawBiasFrame.exposure == raw.exposure]
+    twin = list(RawBiasFrame.exposure == raw.exposure)
     for each in [*{linked.oid: linked for obj in twin for linked in (obj.chip.instrument, obj.instrument, obj.chip)}.values(), *twin]:
         edit(each, "privileges", 4, "published")
     answer = client.get(f"/files/{name}")
@@ -70,7 +72,7 @@ def test_what_is_private_is_not_there_for_others(home: Path, instance: Instance,
 
 
 def test_putting_needs_a_token_that_says_so(home: Path, instance: Instance, client: TestClient) -> None:
-    import hashlib
+
     data = b"new"
     url = f"/files/{hashlib.sha256(data).hexdigest()}"
     reader, writer = tokens.give(home, "ann", "survey"), tokens.give(home, "ann", "survey", may_put=True)
@@ -103,7 +105,7 @@ def test_a_file_of_tokens_that_cannot_be_read(awe, home: Path) -> None:
 
 
 def test_a_port_that_is_taken(awe, home: Path) -> None:
-    import socket
+
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

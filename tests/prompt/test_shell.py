@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import shutil
 import subprocess
 import sys
 import time
@@ -21,7 +22,6 @@ def typed(home, *lines: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def session(ingested, tmp_path_factory) -> subprocess.CompletedProcess[str]:
     """One session in which everything is typed once."""
-    import shutil
     home = tmp_path_factory.mktemp("prompt") / "home"
     shutil.copytree(ingested, home)
     return typed(
@@ -42,8 +42,8 @@ def test_it_answers(session, expected: str) -> None:
 
 
 def test_errors_of_awe_are_one_line(session) -> None:
-    lines = session.stderr.splitlines()
-    assert [line.split(":")[0] for line in lines if "Error" in line] == ["NoRawDataError", "UnknownNameError", "NotFoundError"], session.stderr
+    kinds = [line.split(":")[0] for line in session.stderr.splitlines() if "Error" in line]
+    assert kinds == ["NoRawDataError", "UnknownNameError", "NotFoundError"], session.stderr
     assert "did you mean 'name'" in session.stderr
     assert "Traceback" not in session.stdout.split("ZeroDivisionError")[0]
 
@@ -53,7 +53,6 @@ def test_other_errors_keep_their_traceback(session) -> None:
 
 
 def test_a_database_that_is_not_there_ends_the_prompt(ingested, tmp_path) -> None:
-    import shutil
     shutil.copytree(ingested, tmp_path / "home")
     (tmp_path / "home" / "awe.db").unlink()
     done = typed(tmp_path / "home", "print('never')")

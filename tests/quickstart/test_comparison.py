@@ -57,7 +57,8 @@ def test_magnitudes_with_errors_that_are_too_small() -> None:
 
 def test_nothing_to_compare_is_not_good() -> None:
     none = np.zeros(0)
-    assert not any(figure.is_good for figure in [*magnitude_figures(none, none, none), position_figures(none, none, 0.3)[0], *Pixels().figures()])
+    figures = [*magnitude_figures(none, none, none), position_figures(none, none, 0.3)[0], *Pixels().figures()]
+    assert not any(figure.is_good for figure in figures)
 
 
 def test_pairs_are_mutual() -> None:

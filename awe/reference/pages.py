@@ -1,0 +1,29 @@
+"""All pages of the reference that are written from the code."""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from awe.reference.commands import commands
+from awe.reference.errors import errors
+from awe.reference.flags import flags
+from awe.reference.settings import settings
+from awe.reference.targets import targets
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "commands.md": commands, "settings.md": settings, "targets.md": targets, "flags.md": flags, "errors.md": errors}
+
+
+def stale(folder: Path) -> list[Path]:
+    """The pages in `folder` that are not as the code says."""
+    paths = [(folder / name, write()) for name, write in PAGES.items()]
+    return [path for path, text in paths if not path.exists() or path.read_text(encoding="utf8") != text]
+
+
+def write_all(folder: Path) -> list[Path]:
+    """Write the pages that are not as the code says; return which."""
+    folder.mkdir(parents=True, exist_ok=True)
+    changed = stale(folder)
+    for path in changed:
+        path.write_text(PAGES[path.name](), encoding="utf8")
+    return changed
