@@ -66,6 +66,8 @@ def cells(row: Row) -> tuple[str, ...]:
 
 def number(value: float | None, unit: str) -> str:
     """A figure with its unit."""
+    if value is not None and unit == "s" and value < 0.1:
+        value, unit = 1000 * value, "ms"
     return "-" if value is None else f"{value:.3g} {unit}"
 
 
