@@ -1,8 +1,8 @@
 """All 1,110 ancestors of one object, among 111,110: `ancestors(obj)` beside a recursive CTE written by hand.
 
 Everything is made of ten others, down five levels; the object asked for has three levels below it.  The peer walks a plain
-table of two integers and returns the row numbers of the ancestors, through the bare driver.  `ancestors` tells besides in
-which slot each one was used, at which depth, and its class, and only what the user may see.
+table of two integers and returns the row numbers of the ancestors, through the bare driver.  `ancestors` tells besides
+in which slot and place each one was used, and at which depth.
 The bar: at most 3 times.
 """
 from __future__ import annotations

@@ -13,33 +13,33 @@ from awe.errors import QueryError
 from awe.persist import batch, tables
 from awe.persist.declare import Parameter, number_of, slots
 from awe.persist.journal import changes_of
-from awe.persist.load import read
+from awe.persist.load import by_class, read, read_class
 from awe.persist.mapping import Mapped, class_of
 from awe.persist.session import Database
 from awe.persist.value import keys_of
 
 #: SQLite takes the rows of a recursion one by one, and walks over row numbers; PostgreSQL takes a level at a time, and walks
-#: over uses, which spares it a second look at each.  What cannot be seen has no class.
+#: over uses, which spares it a second look at each.
 CLOSURE = {
-    "sqlite": """WITH RECURSIVE closure(oid) AS (SELECT ? UNION SELECT e.{there} FROM closure c JOIN edge e ON e.{here} = c.oid)
-SELECT e.target, e.slot, e.pos, e.input, (SELECT o.class_id FROM object o WHERE o.oid = e.{there} AND {visible})
-FROM closure c CROSS JOIN edge e WHERE e.{here} = c.oid""",
-    "postgresql": """WITH RECURSIVE uses AS (SELECT target, slot, pos, input FROM edge WHERE {here} = %s
-UNION SELECT e.target, e.slot, e.pos, e.input FROM (SELECT DISTINCT {there} FROM uses) u JOIN edge e ON e.{here} = u.{there})
-SELECT e.*, (SELECT o.class_id FROM object o WHERE o.oid = e.{there} AND {visible}) FROM uses e"""}
+    "sqlite": """WITH RECURSIVE closure(oid) AS (SELECT ? UNION SELECT e.{there} FROM closure c JOIN edge e ON e.{here} = c.oid{seen})
+SELECT e.target, e.slot, e.pos, e.input FROM closure c CROSS JOIN edge e WHERE e.{here} = c.oid{seen}""",
+    "postgresql": """WITH RECURSIVE uses AS (SELECT target, slot, pos, input FROM edge e WHERE {here} = %s{seen}
+UNION SELECT e.target, e.slot, e.pos, e.input FROM (SELECT DISTINCT {there} FROM uses) u JOIN edge e ON e.{here} = u.{there}{seen})
+SELECT * FROM uses"""}
+#: Who sees an object sees all that it was made from (see `sharing`), but not all that was made from it.
+SEEN = " AND (SELECT {visible} FROM object o WHERE o.oid = e.{there})"
 
 
 class Link(NamedTuple):
     """One object used by another, as the database keeps it.
 
-    `depth` counts the steps from where the walk began; `class_id` is that of the object farther away.
+    `depth` counts the steps from where the walk began.
     """
 
     target: int
     slot: int
     pos: int
     input: int
-    class_id: int
     depth: int
 
 
@@ -64,8 +64,7 @@ class Closure:
         near, far = self._near, self._far
         away: dict[int, list[int]] = {}
         for row in self._rows:
-            if row[4] is not None:
-                away.setdefault(row[near], []).append(row[far])
+            away.setdefault(row[near], []).append(row[far])
         depths, level, depth = {self._start: 0}, [self._start], 0
         while level:
             depth += 1
@@ -79,7 +78,7 @@ class Closure:
     def links(self) -> list[Link]:
         """Every use of one object by another, nearest first."""
         depths = {self._start: 0, **self.depths}
-        found = [Link._make((*row, depths[row[self._near]] + 1)) for row in self._rows if row[4] is not None and row[self._near] in depths]
+        found = [Link._make((*row, depths[row[self._near]] + 1)) for row in self._rows]
         return sorted(found, key=lambda link: (link.depth, link.target, link.slot, link.pos))
 
     def __len__(self) -> int:
@@ -103,11 +102,12 @@ class Closure:
         return self._chosen(lambda each: bool(each.raw_data))
 
     def _chosen(self, test: Callable[[type[Mapped]], bool]) -> list[Any]:
-        classes = {number for number in {row[4] for row in self._rows} if number is not None and test(class_of(number))}
-        wanted = {row[self._far] for row in self._rows if row[4] in classes}
-        found = read(self._database, [oid for oid in self.depths if oid in wanted])
+        found: dict[int, Any] = {}
+        for number, oids in by_class(self._database, list(self.depths)).items():
+            if test(class_of(number)):
+                found.update(read_class(self._database, class_of(number), oids))
         batch.remember(found.values())
-        return list(found.values())
+        return [found[oid] for oid in self.depths if oid in found]
 
 
 def made_from(obj: Any) -> dict[str, list[Any]]:
@@ -150,7 +150,8 @@ def _direct(obj: Any, here: str, there: str) -> dict[str, list[tuple[int, Any]]]
 
 def _closure(obj: Any, here: str, there: str) -> Closure:
     database = _database_of(obj)
-    statement = CLOSURE[database.dialect].format(here=here, there=there, visible=database.identity.visible_text("o"))
+    seen = "" if here == "target" else SEEN.format(visible=database.identity.visible_text("o"), there=there)
+    statement = CLOSURE[database.dialect].format(here=here, there=there, seen=seen)
     with database.reading() as connection:
         rows = connection.exec_driver_sql(statement, (obj.oid,)).fetchall()
     return Closure(database, obj.oid, rows, upwards=here == "target")

@@ -43,7 +43,7 @@ def read(database: Database, oids: Sequence[int], cls: type[Mapped] | None = Non
     if len(only) == 1:
         return read_class(database, only[0], oids)
     found: dict[int, Any] = {}
-    for class_id, group in _by_class(database, oids).items():
+    for class_id, group in by_class(database, oids).items():
         found.update(read_class(database, class_of(class_id), group))
     return found
 
@@ -99,7 +99,8 @@ def build_all(database: Database, cls: type[Mapped], rows: Iterable[Any]) -> lis
     return found
 
 
-def _by_class(database: Database, oids: Sequence[int]) -> dict[int, list[int]]:
+def by_class(database: Database, oids: Sequence[int]) -> dict[int, list[int]]:
+    """Which of `oids` can be seen, by class."""
     columns, groups = tables.object_.c, defaultdict[int, list[int]](list)
     statement = sa.select(columns.oid, columns.class_id).where(among(columns.oid, database.dialect),
                                                                database.identity.visible(tables.object_))
