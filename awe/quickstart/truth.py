@@ -33,6 +33,8 @@ SNR = 100.0
 MATCH, NEIGHBOURS, SPOILT = 1.0, 4.0, 2.5
 #: A star is left out where its neighbours add more than this part of its light.
 BLENDED = 0.005
+#: FLAGS of sources that are saturated or cut off by the border of the image.
+CUT = 4 | 8 | 16
 
 
 @dataclass(frozen=True)
@@ -60,17 +62,18 @@ def compare(run: Run, coadd: CoaddFrame, sources: SourceList, frames: list[Reduc
 
 
 def compare_sources(run: Run, coadd: CoaddFrame, sources: SourceList) -> tuple[list[Figure], int, int]:
-    """Positions and magnitudes of unsaturated, unblended stars with a signal of `SNR` times the noise."""
+    """Positions and magnitudes of unsaturated, unblended stars that lie on the image as a whole, with a signal of `SNR` times the noise."""
     true = true_sources(run)
     magnitude = np.asarray(true[f"mag_{coadd.filter.name}"], np.float64)
-    table = sources.table(["ALPHA_J2000", "DELTA_J2000", "MAG_TOTAL", "MAGERR_TOTAL"]).to_astropy()
-    ra, dec, measured, error = (np.ma.filled(np.ma.asarray(table[name], np.float64), np.nan) for name in table.colnames
-                                if name in ("ALPHA_J2000", "DELTA_J2000", "MAG_TOTAL", "MAGERR_TOTAL"))
+    names = ["ALPHA_J2000", "DELTA_J2000", "MAG_TOTAL", "MAGERR_TOTAL", "FLAGS", "NEXP_MIN"]
+    table = sources.table(names).to_astropy()
+    ra, dec, measured, error, flags, exposures = (np.ma.filled(np.ma.asarray(table[name], np.float64), np.nan) for name in names)
+    whole = (flags.astype(int) & CUT == 0) & (exposures > 0)
     ours, theirs = matched(ra, dec, true["ra"], true["dec"], MATCH)
     with np.errstate(invalid="ignore"):
         bright = error[ours] < 2.5 / np.log(10.0) / SNR
     candidates = (true["type"] == b"star") & ~spoilt(run, true["ra"], true["dec"])
-    kept = bright & candidates[theirs]
+    kept = bright & whole[ours] & candidates[theirs]
     alone = isolated(true["ra"], true["dec"], magnitude, candidates, within=NEIGHBOURS, part=BLENDED)
     n_blended = int((kept & ~alone[theirs]).sum())
     kept &= alone[theirs]

@@ -16,14 +16,17 @@ from awe.targets.masterdark import MasterDark
 
 
 class HotPixelMap(BaseFrame, Calibration):
-    """Pixels that collect charge without light: from the dark where there is one, and from the bias."""
+    """Pixels that collect charge without light: from the dark where there is one, else from the bias.
+
+    Structure of the bias that is the same in every frame is subtracted with it, and makes no pixel bad.
+    """
 
     plan_number = "522"
     validity = AS_LEAD
     unit = ""
 
     readout_mode = key(str, "binning, window, speed")
-    bias = depends_on(MasterBias, "where hot columns show")
+    bias = depends_on(MasterBias, "where hot pixels show if there is no dark")
     dark = depends_on(MasterDark, "where hot pixels show", optional=True)
 
     rejection_threshold = parameter(5.0, "pixels further above their surroundings than this are hot", unit="sigma", at_least=1.0)
@@ -35,14 +38,11 @@ class HotPixelMap(BaseFrame, Calibration):
     limits = (Limit("fraction", flag=Flag.TOO_MANY_BAD_PIXELS, at_most=0.1),)
 
     def make(self) -> None:
-        bias = self.bias.image
-        assert bias.variance is not None
-        found = hot_pixels(bias.data, np.sqrt(bias.variance), self.rejection_threshold, self.maximum_iterations)
-        mask = found.mask
-        if self.dark is not None:
-            dark = self.dark.image
-            assert dark.variance is not None and dark.mask is not None
-            mask = mask | hot_pixels(dark.data, np.sqrt(dark.variance), self.rejection_threshold, self.maximum_iterations).mask | dark.mask
+        source = (self.dark or self.bias).image
+        assert source.variance is not None
+        mask = hot_pixels(source.data, np.sqrt(source.variance), self.rejection_threshold, self.maximum_iterations).mask
+        if self.dark is not None and source.mask is not None:
+            mask = mask | source.mask
         self.count = int(np.count_nonzero(mask))
         self.fraction = self.count / mask.size
         self.image = Image(mask)

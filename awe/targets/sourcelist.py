@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import minimum_filter
+from scipy.ndimage import gaussian_filter, minimum_filter
 
 from awe.catalogues.column import Column
 from awe.catalogues.cone import Listed, cone_search, search_lists
@@ -89,7 +89,8 @@ class SourceList(Product):
         found = extract(image.data, image.variance, image.mask, radii=radii, **options)
         self.seeing, self.n_sources = first.arcsec(wcs.pixel_scale), len(found)
         self.error_scale = self.measure_error_scale(image, sky, radii[2])
-        columns_of_sky = {**with_sky(found, wcs, self.zero_point), **self.totals(found, radii), **coverages(found, image, radii[2])}
+        columns_of_sky = {**with_sky(found, wcs, self.zero_point), **self.totals(found, radii, self.shape_error(found, image, fwhm)),
+                          **coverages(found, image, radii[2])}
         meta = {"zero_point": self.zero_point, "filter": self.filter.name, "object": self.object}
         self._table = described(found, columns_of_sky, columns(radii), "count/s", TOTAL, meta)
         corners = wcs.footprint(image.data.shape)
@@ -103,13 +104,29 @@ class SourceList(Product):
         ratio, _ = empty_aperture_ratio(image.data - sky.level, image.variance, occupied, radius)
         return float(np.clip(ratio, 0.5, 3.0)) if math.isfinite(ratio) else 1.0
 
-    def totals(self, found: Any, radii: tuple[float, ...]) -> dict[str, Any]:
+    def shape_error(self, found: Any, image: Image, fwhm: float) -> Any:
+        """The relative error of fluxes where a frame ends within a source.
+
+        There the frames that go in change within the source, and with them the shape of the PSF.  The error is the variation of the
+        coverage, weighted by the PSF, times the spread of the peaks of the frames' PSFs.
+        """
+        seeings = np.array([frame.seeing for frame in self.frame.frames if frame.seeing and math.isfinite(frame.seeing)])
+        if image.coverage is None or len(seeings) < 2 or not math.isfinite(fwhm):
+            return np.zeros(len(found))
+        peaks = seeings**-2
+        cover = image.coverage.astype(np.float32)
+        mean, square = (gaussian_filter(plane, fwhm / 2.355, mode="nearest") for plane in (cover, cover**2))
+        x, y = pixel_of(found, image)
+        varies = np.sqrt(np.maximum(square - mean**2, 0))[y, x] / np.maximum(mean[y, x], 1e-3)
+        return np.asarray(varies * float(np.std(peaks) / np.mean(peaks)), np.float64)
+
+    def totals(self, found: Any, radii: tuple[float, ...], shape_error: Any) -> dict[str, Any]:
         """Total fluxes and magnitudes of point sources."""
         curve = growth(found, radii)
         self.aperture_fraction = float(curve.fraction[2]) if math.isfinite(curve.fraction[2]) else 1.0
         curve.fraction[2] = self.aperture_fraction
         flux, error = total_flux(found, curve)
-        error = error * self.error_scale
+        error = np.hypot(error * self.error_scale, shape_error * np.abs(flux))
         positive = np.where(flux > 0, flux, np.nan)
         return {"FLUX_TOTAL": flux, "FLUXERR_TOTAL": error, "MAG_TOTAL": self.zero_point - 2.5 * np.log10(positive),
                 "MAGERR_TOTAL": np.hypot(POGSON * error / positive, self.frame.zero_point_error or 0.0)}
@@ -166,7 +183,11 @@ def coverages(found: Any, image: Image, radius: float) -> dict[str, Any]:
         return {}
     size = 2 * math.ceil(radius) + 1
     fewest = minimum_filter(image.coverage, size, mode="nearest")
-    ny, nx = image.coverage.shape
-    y = np.clip(np.round(found["Y_IMAGE"] - 1).astype(int), 0, ny - 1)
-    x = np.clip(np.round(found["X_IMAGE"] - 1).astype(int), 0, nx - 1)
+    x, y = pixel_of(found, image)
     return {"NEXP": image.coverage[y, x].astype(np.float64), "NEXP_MIN": fewest[y, x].astype(np.float64)}
+
+
+def pixel_of(found: Any, image: Image) -> tuple[Any, Any]:
+    """The pixel that each source is centred on, as indices of column and row."""
+    ny, nx = image.data.shape
+    return (np.clip(np.round(found["X_IMAGE"] - 1).astype(int), 0, nx - 1), np.clip(np.round(found["Y_IMAGE"] - 1).astype(int), 0, ny - 1))
