@@ -147,7 +147,8 @@ def class_named(name: str) -> type[Mapped]:
     if len(found) == 1 or len(ours) == 1:
         return (found if len(found) == 1 else ours)[0]
     if found:
-        raise UnknownNameError(f"{name!r} is one of {', '.join(sorted(map(class_name, found)))}; say which")
+        names = sorted(map(class_name, found))
+        raise UnknownNameError(f"{name!r} is one of {', '.join(names)}; write the package before it, as in {names[0].replace(':', '.')}")
     raise UnknownNameError(f"there is no class {name!r}{did_you_mean(name, [cls.__name__ for cls in subclasses()])}")
 
 

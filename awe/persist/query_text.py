@@ -4,6 +4,8 @@
 
     (ReducedScienceFrame.chip.name == 'ccd53') & (ReducedScienceFrame.imstat.stdev < 20)
     RawScienceFrame.filename.like('WFI*')
+    kids.CoaddFrame.depth > 5
+    kids.CoaddFrame.depth > 5
     CoaddFrame.filter.name in ('r', 'i') and not CoaddFrame.depth < 5
 """
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Any
 
 from awe.errors import QueryError
 from awe.persist.criterion import EVERYTHING, Both, Criterion, Either, Not, compare
-from awe.persist.mapping import Mapped, class_named
+from awe.persist.mapping import Mapped, class_named, subclasses
 from awe.persist.query import Query
 from awe.persist.walk import Walk
 
@@ -29,7 +31,7 @@ def parse_query(text: str) -> Query[Any]:
 
     Comparisons of paths with values, chained (``1 < A.x < 5``) or not, combined by ``&``, ``|``, ``~`` or by ``and``,
     ``or``, ``not``; ``in`` with a list; the methods `like`, `contains`, `in_` and `between`; a class alone means all its
-    objects.
+    objects.  Where two packages have a class of the same name, ``package.Class`` says which.
 
     Raises QueryError for everything else, and UnknownNameError for classes and attributes that do not exist.
     """
@@ -90,8 +92,7 @@ class _Parser:
             return self.comparison(node)
         if isinstance(node, ast.Call):
             return self.call(node)
-        if isinstance(node, ast.Name):
-            self.classes.append(class_named(node.id))
+        if isinstance(node, ast.Name | ast.Attribute) and not self.dotted(node):
             return EVERYTHING
         raise self.refused(node)
 
@@ -121,7 +122,7 @@ class _Parser:
         if not isinstance(node.func, ast.Attribute) or node.keywords:
             raise self.refused(node)
         values = [self.value(argument) for argument in node.args]
-        if method == "select_all" and not values and isinstance(node.func.value, ast.Name):
+        if method == "select_all" and not values:
             return self.criterion(node.func.value)
         walk = self.walk(node.func.value)
         if method in METHODS and len(values) == 1:
@@ -131,15 +132,25 @@ class _Parser:
         raise QueryError(f"{ast.unparse(node)[:60]!r} is not known; there are like(x), contains(x), in_([x, y]) and between(x, y)")
 
     def walk(self, node: ast.expr) -> Walk:
-        names: list[str] = []
-        while isinstance(node, ast.Attribute):
-            names.append(node.attr)
-            node = node.value
-        if not isinstance(node, ast.Name) or not names:
+        names = self.dotted(node)
+        if not names:
             raise self.refused(node)
-        cls = class_named(node.id)
-        self.classes.append(cls)
-        return Walk.of(cls, ".".join(reversed(names)))
+        return Walk.of(self.classes[-1], ".".join(names))
+
+    def dotted(self, node: ast.expr) -> list[str]:
+        """Note the class that a dotted name begins with, as ``Class`` or ``package.Class``, and return the names behind it."""
+        names: list[str] = []
+        step = node
+        while isinstance(step, ast.Attribute):
+            names.insert(0, step.attr)
+            step = step.value
+        if not isinstance(step, ast.Name):
+            raise self.refused(node)
+        if names and any(cls.__mapping__.name == f"{step.id}:{names[0]}" for cls in subclasses()):
+            self.classes.append(class_named(f"{step.id}:{names.pop(0)}"))
+        else:
+            self.classes.append(class_named(step.id))
+        return names
 
     def value(self, node: ast.expr) -> Any:
         if isinstance(node, ast.Constant) and isinstance(node.value, str | int | float | None):

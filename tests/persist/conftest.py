@@ -1,4 +1,6 @@
 """Databases for tests: a real PostgreSQL server for the session, a fresh database of each kind per module."""
+import pathlib
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -8,6 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from awe.persist.session import Database, connect
+
+#: A package of its own for the classes of these tests, as a user's would be: their tables are named after it.
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "packages"))
 
 
 @pytest.fixture(scope="session")

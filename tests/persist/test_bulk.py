@@ -5,6 +5,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from persist_sky import Chip, Corrected, Filter, Imstat, Instrument, MasterFlat, RawScience, Reduced
 
 from awe.errors import DeclarationError, ForbiddenError, NotFoundError, QueryError, UnknownNameError
 from awe.persist import tables
@@ -14,7 +15,6 @@ from awe.persist.rebuild import rebuild_candidates
 from awe.persist.record import FileRow
 from awe.persist.value import value_of
 
-from .observatory import Chip, Corrected, Filter, Imstat, Instrument, MasterFlat, RawScience, Reduced
 from .test_insert import rows
 
 NIGHT = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)

@@ -2,6 +2,7 @@ import datetime
 
 import pytest
 import sqlalchemy as sa
+from persist_sky import Chip, Filter, Imstat, Instrument, MasterFlat, RawFlat
 
 from awe.errors import ForbiddenError, NotFoundError, QueryError
 from awe.persist import tables
@@ -11,7 +12,6 @@ from awe.persist.edit import edit
 from awe.persist.insert import insert
 from awe.persist.record import FileRow, Record
 
-from .observatory import Chip, Filter, Imstat, Instrument, MasterFlat, RawFlat
 from .test_insert import rows
 
 

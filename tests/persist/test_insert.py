@@ -2,6 +2,7 @@ import math
 
 import pytest
 import sqlalchemy as sa
+from persist_sky import Chip, Coadd, Filter, Imstat, Instrument, MasterFlat, RawFlat, RawScience, Reduced
 
 from awe.errors import DeclarationError, ForbiddenError, NotFoundError, QueryError, UnknownNameError
 from awe.persist import tables
@@ -10,8 +11,6 @@ from awe.persist.insert import insert
 from awe.persist.record import FileRow, Input, RecipeRow, Record, WantRow
 from awe.persist.selector import selector_of
 from awe.persist.session import Database
-
-from .observatory import Chip, Coadd, Filter, Imstat, Instrument, MasterFlat, RawFlat, RawScience, Reduced
 
 
 def a_flat(name: str = "ccd50") -> MasterFlat:

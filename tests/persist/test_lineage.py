@@ -1,5 +1,6 @@
 import pytest
 import sqlalchemy as sa
+from persist_sky import Chip, Coadd, Filter, Imstat, Instrument, MasterFlat, RawFlat, RawScience, Reduced
 
 from awe.errors import QueryError
 from awe.persist import mapping, tables
@@ -9,8 +10,6 @@ from awe.persist.edit import edit
 from awe.persist.insert import insert
 from awe.persist.lineage import ancestors, descendants, made_from, tell_everything, used_by
 from awe.persist.record import FileRow, RecipeRow, Record
-
-from .observatory import Chip, Coadd, Filter, Imstat, Instrument, MasterFlat, RawFlat, RawScience, Reduced
 
 
 @pytest.fixture

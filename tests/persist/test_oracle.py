@@ -4,11 +4,10 @@ import math
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from persist_sky import Chip, Coadd, Filter, Imstat, Instrument, MasterFlat, RawScience, Reduced
 
 from awe.persist.query import Query
 from awe.persist.session import connect
-
-from .observatory import Chip, Coadd, Filter, Imstat, Instrument, MasterFlat, RawScience, Reduced
 
 COMPARE = {"==": lambda a, b: a == b, "!=": lambda a, b: a is not None and a != b, "<": lambda a, b: a is not None and a < b,
            "<=": lambda a, b: a is not None and a <= b, ">": lambda a, b: a is not None and a > b,

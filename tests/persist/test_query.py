@@ -3,6 +3,7 @@ import math
 
 import pytest
 import sqlalchemy as sa
+from persist_sky import Chip, Coadd, Corrected, Filter, Frame, Imstat, Instrument, MasterFlat, RawFlat, RawFrame, RawScience, Reduced
 
 from awe.errors import NotFoundError, QueryError, UnknownNameError
 from awe.persist import load, mapping, query
@@ -10,8 +11,6 @@ from awe.persist.dbobject import DBObject
 from awe.persist.insert import insert
 from awe.persist.record import Record
 from awe.persist.session import connect
-
-from .observatory import Chip, Coadd, Corrected, Filter, Frame, Imstat, Instrument, MasterFlat, RawFlat, RawFrame, RawScience, Reduced
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,5 @@
 import sqlalchemy as sa
+from persist_sky import Filter
 
 from awe.persist import tables
 from awe.persist.dbobject import DBObject
@@ -6,11 +7,10 @@ from awe.persist.declare import attribute, depends_on_many, key
 from awe.persist.edit import edit
 from awe.persist.rebuild import rebuild_candidates
 
-from .observatory import Filter
 from .test_insert import a_flat, rows
 
 
-class Night(DBObject):
+class PersistNight(DBObject):
     name = key(str, "identifier")
     wavelength = attribute(float, "of its filters")
     filters = depends_on_many(Filter, "the filters of a wavelength", same=("wavelength",))

@@ -4,12 +4,11 @@ import sys
 
 import pytest
 import sqlalchemy as sa
+from persist_sky import Filter
 
 from awe.errors import InstanceError, SchemaError
 from awe.persist import filesystem, schema, tables
 from awe.persist.session import connect, open_engine
-
-from .observatory import Filter
 
 
 @pytest.fixture

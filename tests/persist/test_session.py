@@ -3,12 +3,12 @@ import time
 
 import pytest
 import sqlalchemy as sa
+from persist_sky import Filter, Instrument
 
 from awe.errors import InstanceError, TransientError
 from awe.persist import session, tables
 from awe.persist.session import connect, current, using
 
-from .observatory import Filter, Instrument
 from .test_insert import rows
 
 

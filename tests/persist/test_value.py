@@ -2,11 +2,10 @@ import math
 
 from hypothesis import given
 from hypothesis import strategies as st
+from persist_sky import Chip, Filter, Imstat, MasterFlat, RawScience, Reduced
 
 from awe.persist.selector import selector
 from awe.persist.value import keys_of, value_of
-
-from .observatory import Chip, Filter, Imstat, MasterFlat, RawScience, Reduced
 
 
 def flat(**given) -> MasterFlat:
