@@ -4,15 +4,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import sqlalchemy as sa
+
 from awe.dataflow import jobs
 from awe.dataflow import lease as leases
+from awe.dataflow.faults import reach
 from awe.dataflow.instance import Instance
 from awe.dataflow.lifecycle import Makeable, Stored
 from awe.dataflow.maker import Product, build, fill
 from awe.dataflow.prepare import Prepared
 from awe.dataflow.settle import Result
 from awe.dataflow.source import recipe_of
-from awe.errors import TransientError
+from awe.errors import InstanceError
+from awe.persist import tables
 from awe.persist.insert import insert
 from awe.persist.load import load
 from awe.persist.record import FileRow, Record
@@ -27,24 +31,56 @@ class Work:
 
 
 def commit(instance: Instance, work: Work) -> Result:
-    """Write a new object down.
+    """Write a new object down; its files are pinned no longer, whether that succeeds or not.
 
-    Raises TransientError, and writes nothing, where somebody else has taken the lease over meanwhile.
+    Raises
+    ------
+    TakenOver
+        somebody else has taken the lease over meanwhile; nothing is written
+    InstanceError
+        the database is gone or full; where it does not even answer whether it was written, the files stay pinned
     """
+    files = [row["sha256"] for row in work.product.files]
+    try:
+        result = write(instance, work)
+    except InstanceError:
+        there = committed(instance, work.prepared.spec.object_id)
+        if there is None:
+            instance.store.unpin(files)
+            raise
+        result = there
+    except BaseException:
+        instance.store.unpin(files)
+        raise
+    reach("committed")
+    instance.store.unpin(files)
+    return result
+
+
+def write(instance: Instance, work: Work) -> Result:
+    """Write rows, edges, files and the end of the job, and give the lease back, all in one transaction."""
     prepared, product = work.prepared, work.product
     obj = build(prepared.spec, instance)
     fill(obj, product)
     record = record_of(obj, prepared, product)
 
-    def write(connection: Any) -> None:
+    def written(connection: sa.Connection) -> None:
         insert([record])
         if prepared.lease is not None and not leases.give_back(connection, prepared.lease):
-            raise TransientError(f"the lease on {prepared.node.name} was taken over by another process; ask again")
+            raise leases.TakenOver(f"the lease on {prepared.node.name} was taken over by another process; ask again")
         if prepared.job is not None:
             jobs.end(connection, prepared.job, "done", oid=obj.oid, log=product.log)
-    instance.database.write(write)
-    instance.store.unpin([row["sha256"] for row in product.files])
+        reach("written")
+    instance.database.write(written)
     return Result(obj.oid, obj.object_id, bytes(obj.value))
+
+
+def committed(instance: Instance, object_id: str) -> Result | None:
+    """What the database has of an object when the answer to its commit did not come."""
+    o = tables.object_.c
+    with instance.database.reading() as connection:
+        row = connection.execute(sa.select(o.oid, o.value).where(o.object_id == object_id)).first()
+    return None if row is None else Result(row.oid, object_id, bytes(row.value))
 
 
 def record_of(obj: Makeable, prepared: Prepared, product: Product) -> Record:
@@ -58,11 +94,23 @@ def record_of(obj: Makeable, prepared: Prepared, product: Product) -> Record:
         value=bytes.fromhex(product.value), blocking=type(obj).blocking_flags)
 
 
-def share(instance: Instance, prepared: Prepared) -> Result:
-    """Commit a new row for a derivation that was made before: it shares files and values, and nothing is computed."""
+def share(instance: Instance, prepared: Prepared) -> Result | None:
+    """Commit a new row for a derivation that was made before: it shares files and values, and nothing is computed.
+
+    None, and nothing is written, where its files are no longer there.
+    """
     assert prepared.earlier is not None
-    earlier = load(instance.database, [prepared.earlier.oid])[prepared.earlier.oid]
-    return commit(instance, Work(prepared, product_of(earlier, prepared)))
+    earlier = load(instance.database, [prepared.earlier.oid]).get(prepared.earlier.oid)
+    if earlier is None:
+        return None
+    product = product_of(earlier, prepared)
+    files = [row["sha256"] for row in product.files]
+    for sha in files:
+        instance.store.pins.add(sha)
+    if not all(instance.store.has(sha) or instance.client is not None for sha in files):
+        instance.store.unpin(files)
+        return None
+    return commit(instance, Work(prepared, product))
 
 
 def product_of(earlier: Stored, prepared: Prepared) -> Product:

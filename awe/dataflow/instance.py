@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from awe.config import Config, load
+from awe.dataflow import outage
 from awe.dataflow.select import Sight
 from awe.dataflow.site import Site
 from awe.errors import InstanceError, MissingFileError
@@ -67,6 +68,7 @@ def open_instance(config: Config | Path | None = None) -> Instance:
     settings = config if isinstance(config, Config) else load(config)
     database = session.connect(settings.url, user=settings.user, project=settings.project, privileges=settings.privileges,
                                durable=settings.durable)
+    outage.watch(database.engine)
     client = Client(settings.fileserver, token=settings.token or None) if settings.fileserver else None
     _current = Instance(settings, database, Store(settings.store_path), client)
     return _current

@@ -6,11 +6,21 @@ import json
 import os
 import socket
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from awe.errors import AweError, PermanentError, StoreError, TransientError
+from awe.dataflow import lease as leases
+from awe.errors import (
+    AweError,
+    ConfigError,
+    ForbiddenError,
+    MissingFileError,
+    PermanentError,
+    SchemaError,
+    StoreError,
+    TransientError,
+)
 from awe.persist import tables
 from awe.persist.declare import number_of
 from awe.persist.mapping import class_of
@@ -18,6 +28,10 @@ from awe.persist.selector import class_name
 from awe.persist.session import Database
 
 LOG_LIMIT = 100_000
+
+#: What may be otherwise next time with all inputs unchanged: the machine, the store, the database, rights, what is installed.
+PASSING = (TransientError, StoreError, MissingFileError, ConfigError, SchemaError, ForbiddenError, OSError, MemoryError, ImportError,
+           sa.exc.SQLAlchemyError, KeyboardInterrupt, SystemExit)
 
 
 def begin(connection: sa.Connection, cls: type, request: Mapping[str, Any], derivation: bytes, who: int) -> int:
@@ -33,20 +47,40 @@ def end(connection: sa.Connection, job: int, state: str, *, oid: int | None = No
         permanent: bool = False) -> None:
     """Note how a job ended."""
     connection.execute(sa.update(tables.job).where(tables.job.c.id == job).values(
-        state=state, oid=oid, reason=reason, log=log[-LOG_LIMIT:], permanent=int(permanent), ended=now()))
+        state=state, oid=oid, reason=storable(reason), log=storable(log[-LOG_LIMIT:]), permanent=int(permanent), ended=now()))
+
+
+def storable(text: str) -> str:
+    """A text that both databases take: PostgreSQL has no NUL, neither has lone surrogates."""
+    return text.replace("\0", "\N{SYMBOL FOR NULL}").encode("utf8", "backslashreplace").decode("utf8")
 
 
 def is_permanent(error: BaseException) -> bool:
     """Whether trying again, with all else unchanged, would fail again."""
-    if isinstance(error, TransientError | StoreError | OSError | MemoryError | sa.exc.OperationalError):
-        return isinstance(error, PermanentError)
-    return not isinstance(error, KeyboardInterrupt | SystemExit)
+    return isinstance(error, PermanentError) or not isinstance(error, PASSING)
 
 
 def in_words(error: BaseException) -> str:
     """An error as one line."""
+    if isinstance(error, sa.exc.DBAPIError):
+        error = error.orig or error
     text = " ".join(str(error).split())
     return text if isinstance(error, AweError) and text else f"{type(error).__name__}: {text}"
+
+
+class Failed(NamedTuple):
+    """The last thing that became of a derivation, where that was a permanent failure."""
+
+    job: int
+    reason: str
+
+
+def last_failure(connection: sa.Connection, derivation: bytes) -> Failed | None:
+    """Whether the last job of a derivation failed for a permanent reason."""
+    job = tables.job.c
+    statement = sa.select(job.id, job.state, job.permanent, job.reason).where(job.derivation == derivation)
+    last = connection.execute(statement.order_by(job.id.desc()).limit(1)).first()
+    return Failed(last.id, last.reason) if last is not None and last.state == "failed" and last.permanent else None
 
 
 def listed(database: Database, *, state: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
@@ -71,31 +105,28 @@ def as_dict(row: Any) -> dict[str, Any]:
 
 
 def bury_the_lost(database: Database) -> int:
-    """Mark running jobs of processes of this host that are gone as lost; return how many."""
-    job = tables.job
-
-    def work(connection: sa.Connection) -> int:
-        rows = connection.execute(sa.select(job.c.id, job.c.host, job.c.pid, job.c.started).where(job.c.state == "running")).all()
-        lost = [row.id for row in rows if row.host == socket.gethostname() and not alive(row.pid)]
-        if lost:
-            connection.execute(sa.update(job).where(job.c.id.in_(lost)).values(state="lost", reason="its process is gone", ended=now()))
-        return len(lost)
-    return database.write(work)
+    """Mark running jobs whose process is gone as lost; return how many."""
+    return database.write(bury)
 
 
-def alive(pid: int) -> bool:
-    """Whether there is a process of this number."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def bury(connection: sa.Connection, derivation: bytes | None = None) -> int:
+    """The same within a transaction, for one derivation or all.
+
+    A job runs as long as its process holds the lease on its derivation: both are noted, and both end, in one transaction.
+    """
+    job, lease = tables.job, tables.lease
+    same = (lease.c.derivation == job.c.derivation) & (lease.c.host == job.c.host) & (lease.c.pid == job.c.pid)
+    running = sa.select(job.c.id, lease.c.token, lease.c.expires).outerjoin(lease, same).where(job.c.state == "running")
+    rows = connection.execute(running if derivation is None else running.where(job.c.derivation == derivation)).all()
+    moment = leases.clock(connection) if rows else now()
+    living = {row.id for row in rows if row.token is not None and not leases.is_over(row, moment)}
+    lost = sorted({row.id for row in rows} - living)
+    for start in range(0, len(lost), 500):
+        connection.execute(sa.update(job).where(job.c.id.in_(lost[start:start + 500]), job.c.state == "running").values(
+            state="lost", reason="its process is gone; what it had begun is made by the next who asks", ended=now()))
+    return len(lost)
 
 
 def now() -> datetime.datetime:
     """This moment."""
     return datetime.datetime.now(datetime.UTC)
-
-

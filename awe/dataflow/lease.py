@@ -1,104 +1,144 @@
 """Who is making what: one lease for a derivation and those who share the result.
 
-The holder shows its token when it commits; a holder whose process is gone is taken over at once.
+The holder shows its token when it commits; a holder whose process is gone is taken over at once, one that does not renew its
+lease, since it hangs or its machine does, after a minute.  Time is that of the database.
 """
 from __future__ import annotations
 
 import datetime
-import os
+import logging
 import socket
-import time
+import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 
+from awe.errors import AweError, TransientError
+from awe.fileserver.owner import Owner
 from awe.persist import tables
+from awe.persist.names import INSERT
 from awe.persist.session import Database
 
+log = logging.getLogger("awe.dataflow")
+
 SECONDS = 60.0
-POLL = 0.05
+HEARTBEAT = 15.0
+
+#: The tokens that runs of this process hold: a lease of this process with another token was left behind by a run that ended.
+_active: set[str] = set()
+
+
+class TakenOver(TransientError):
+    """Somebody else has taken a lease over, so that what its holder made may not be committed."""
 
 
 @dataclass(frozen=True)
 class Lease:
-    """A lease that is held."""
+    """A lease that is held; its token begins with the process that holds it."""
 
     derivation: bytes
     scope: str
     token: str
 
 
-def acquire(database: Database, derivation: bytes, scope: str, ready: Callable[[], Any]) -> Lease | Any:
-    """Take the lease on a derivation, waiting for whoever holds it.
+class Keeper:
+    """Holds the leases of one run, and renews them from a thread of its own as long as the run lasts."""
 
-    While waiting, and again after the lease was got, `ready` is asked whether the result is there; what it returns, unless
-    None, is returned in place of a lease.
-    """
-    token = uuid.uuid4().hex
-    pause = POLL
-    while True:
-        got = database.write(lambda connection: take(connection, derivation, scope, token))
-        found = ready()
-        if found is not None:
-            if got:
-                release(database, Lease(derivation, scope, token))
-            return found
-        if got:
-            return Lease(derivation, scope, token)
-        time.sleep(pause)
-        pause = min(pause * 1.5, 1.0)
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._held: dict[str, Lease] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="awe leases", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        for lease in list(self._held.values()):
+            self.forget(lease)
+
+    def intend(self, derivation: bytes, scope: str) -> Lease:
+        """A lease to `take` in a transaction; `forget` it where it was not got."""
+        lease = Lease(derivation, scope, f"{Owner.here()}.{uuid.uuid4().hex}")
+        _active.add(lease.token)
+        self._held[lease.token] = lease
+        return lease
+
+    def forget(self, lease: Lease) -> None:
+        """Renew it no longer: it was given back, or will be taken over."""
+        self._held.pop(lease.token, None)
+        _active.discard(lease.token)
+
+    def _beat(self) -> None:
+        while not self._stop.wait(HEARTBEAT):
+            held = list(self._held)
+            try:
+                if held:
+                    self.database.write(lambda connection, held=held: renew(connection, held))  # type: ignore[misc]
+            except (AweError, sa.exc.DBAPIError) as error:
+                log.warning("%d leases could not be renewed, and are tried again: %s", len(held), error)
 
 
-def take(connection: sa.Connection, derivation: bytes, scope: str, token: str) -> bool:
-    """Try once: take a lease that is free, expired, or held by a process of this host that is gone."""
-    lease = tables.lease
-    mine = (lease.c.derivation == derivation) & (lease.c.scope == scope)
-    held = connection.execute(sa.select(lease).where(mine)).first()
-    now = datetime.datetime.now(datetime.UTC)
-    row = {"token": token, "host": socket.gethostname(), "pid": os.getpid(), "pid_start": pid_start(os.getpid()),
-           "expires": now + datetime.timedelta(seconds=SECONDS)}
-    if held is None:
-        connection.execute(sa.insert(lease).values(derivation=derivation, scope=scope, **row))
+def take(connection: sa.Connection, wanted: Lease) -> bool:
+    """Try once, within a transaction: take a lease that is free, expired, or held by a process that is gone."""
+    me = Owner.parse(wanted.token.partition(".")[0]) or Owner.here()
+    row = {"token": wanted.token, "host": socket.gethostname(), "pid": me.pid, "pid_start": me.started,
+           "expires": clock(connection) + datetime.timedelta(seconds=SECONDS)}
+    insert = INSERT[connection.dialect.name](tables.lease).values(derivation=wanted.derivation, scope=wanted.scope, **row)
+    if connection.execute(insert.on_conflict_do_nothing()).rowcount == 1:
         return True
-    if held.expires > now and not is_gone(held.host, held.pid, held.pid_start):
+    mine = of(wanted.derivation, wanted.scope)
+    held = connection.execute(sa.select(tables.lease).where(mine)).first()
+    if held is None or not is_over(held, clock(connection)):
         return False
-    changed = connection.execute(sa.update(lease).where(mine & (lease.c.token == held.token)).values(**row))
-    return changed.rowcount == 1
+    return connection.execute(sa.update(tables.lease).where(mine & (tables.lease.c.token == held.token)).values(**row)).rowcount == 1
 
 
-def renew(database: Database, lease: Lease) -> None:
-    """Hold on: put the end of the lease off."""
-    t = tables.lease
-    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=SECONDS)
-    database.write(lambda connection: connection.execute(sa.update(t).where(t.c.token == lease.token).values(expires=until)))
+def holder(connection: sa.Connection, derivation: bytes, scope: str) -> str:
+    """Who holds a lease now, as ``pid 123 on host``; empty where nobody does."""
+    held = connection.execute(sa.select(tables.lease).where(of(derivation, scope))).first()
+    return "" if held is None or is_over(held, clock(connection)) else f"pid {held.pid} on {held.host}"
 
 
-def release(database: Database, lease: Lease) -> None:
-    """Give the lease back."""
-    database.write(lambda connection: give_back(connection, lease))
+def renew(connection: sa.Connection, tokens: Iterable[str]) -> None:
+    """Put the end of some leases off."""
+    until = clock(connection) + datetime.timedelta(seconds=SECONDS)
+    connection.execute(sa.update(tables.lease).where(tables.lease.c.token.in_(list(tokens))).values(expires=until))
 
 
 def give_back(connection: sa.Connection, lease: Lease) -> bool:
     """Give the lease back within a transaction; False when somebody else has taken it over."""
-    t = tables.lease
-    return connection.execute(sa.delete(t).where((t.c.derivation == lease.derivation) & (t.c.token == lease.token))).rowcount == 1
+    mine = of(lease.derivation, lease.scope) & (tables.lease.c.token == lease.token)
+    return connection.execute(sa.delete(tables.lease).where(mine)).rowcount == 1
 
 
-def is_gone(host: str, pid: int, started: int) -> bool:
-    """Whether a process of this host has ended; of other hosts nothing is known."""
-    return host == socket.gethostname() and pid_start(pid) != started
+def of(derivation: bytes, scope: str) -> sa.ColumnElement[bool]:
+    """The criterion of one lease."""
+    return (tables.lease.c.derivation == derivation) & (tables.lease.c.scope == scope)
 
 
-def pid_start(pid: int) -> int:
-    """When a process began, in clock ticks since the machine did; 0 when there is no such process."""
-    stat = Path(f"/proc/{pid}/stat")
-    try:
-        return int(stat.read_text().rsplit(")", 1)[1].split()[19])
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    except PermissionError:
-        return -1
+def clock(connection: sa.Connection) -> datetime.datetime:
+    """What time it is for the database; SQLite has the clock of this machine."""
+    if connection.dialect.name == "postgresql":
+        now: datetime.datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+        return now.astimezone(datetime.UTC)
+    return datetime.datetime.now(datetime.UTC)
+
+
+def is_over(held: Any, now: datetime.datetime) -> bool:
+    """Whether a row of the table no longer keeps others away."""
+    return bool(held.expires <= now or is_gone(held.token))
+
+
+def is_gone(token: str) -> bool:
+    """Whether the run that holds a lease is known to have ended; of processes that cannot be seen from here nothing is known."""
+    owner = Owner.parse(token.partition(".")[0])
+    if owner is None:
+        return False
+    return owner.is_gone or (owner == Owner.here() and token not in _active)

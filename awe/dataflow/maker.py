@@ -6,26 +6,24 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import io
 import json
-import logging
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from awe.dataflow import jobs
+from awe.dataflow.faults import reach
 from awe.dataflow.instance import Instance
 from awe.dataflow.lifecycle import Makeable
-from awe.errors import NotFoundError
+from awe.dataflow.log import Log, captured
+from awe.errors import AweError, TransientError
 from awe.persist.declare import natural_key
 from awe.persist.load import load
 from awe.persist.mapping import class_named
 from awe.persist.selector import class_name
 from awe.persist.types import from_microseconds, to_microseconds
 from awe.persist.value import value_of
-
-LOGGER = logging.getLogger("awe")
 
 
 @dataclass
@@ -63,6 +61,26 @@ class Product:
         return json.dumps(dataclasses.asdict(self))
 
 
+@dataclass
+class Failure:
+    """Why nothing came out: one line, whether it would fail again, and what was logged."""
+
+    reason: str
+    permanent: bool = False
+    log: str = ""
+
+    def as_json(self) -> str:
+        """As text for the committing parent."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def of(cls, error: BaseException, log: str = "") -> Failure:
+        """What an error means; where it is not one that explains itself, the log says where it was raised."""
+        if not isinstance(error, AweError):
+            log += "".join(traceback.format_exception(error))
+        return cls(jobs.in_words(error), jobs.is_permanent(error), log)
+
+
 def build(spec: Spec, instance: Instance) -> Makeable:
     """A transient object with its keys, parameters, dependencies and time stamps set."""
     cls = class_named(spec.cls)
@@ -89,25 +107,45 @@ def objects_by_oid(instance: Instance, oids: set[int]) -> dict[int, Any]:
     found = load(instance.database, sorted(oids))
     missing = oids - found.keys()
     if missing:
-        raise NotFoundError(f"of the inputs {sorted(missing)} are no longer visible to {instance.config.user}; plan again")
+        raise TransientError(f"the inputs {sorted(missing)} are no longer visible to {instance.config.user}; ask again")
     return found
 
 
-def make(spec: Spec, instance: Instance) -> Product:
+def attempt(spec: Spec, instance: Instance) -> Product | Failure:
+    """Make one target; whatever it raises is told as a failure, with what had been logged by then."""
+    with captured("awe", spec.cls.partition(":")[0]) as log:
+        try:
+            return make(spec, instance, log)
+        except Exception as error:  # noqa: BLE001 - whatever make() raises is kept on its job row and told in the end
+            return Failure.of(error, log.text)
+
+
+def make(spec: Spec, instance: Instance, log: Log) -> Product:
     """Run the life cycle of one target up to its files being in the store."""
     obj = build(spec, instance)
-    with captured() as log:
-        obj.make()
-        obj.verify()
-        previous = objects_by_oid(instance, {spec.previous}) if spec.previous is not None else {}
-        obj.compare(next((one for one in previous.values() if type(one) is type(obj)), None))
-        files = store_files(obj, instance)
+    reach("making")
+    obj.make()
+    obj.verify()
+    previous = objects_by_oid(instance, {spec.previous}) if spec.previous is not None else {}
+    obj.compare(next((one for one in previous.values() if type(one) is type(obj)), None))
+    reach("made")
+    files = store_files(obj, instance)
+    reach("put")
+    try:
+        return outcome(obj, spec, files, log)
+    except BaseException:
+        instance.store.unpin([row["sha256"] for row in files])
+        raise
+
+
+def outcome(obj: Makeable, spec: Spec, files: list[dict[str, Any]], log: Log) -> Product:
+    """What came out, as plain data."""
     shas = {row["role"]: row["sha256"] for row in files}
     mapping = type(obj).__mapping__
     attributes = {name: plain(getattr(obj, name)) for name in mapping.attributes if name not in spec.parameters}
     parts = {name: {n: plain(getattr(part, n)) for n in type(part).__mapping__.attributes}
              for name in mapping.parts if (part := getattr(obj, name)) is not None}
-    return Product(attributes, parts, int(obj.quality_flags or 0), files, value_of(obj, shas).hex(), log.getvalue())
+    return Product(attributes, parts, int(obj.quality_flags or 0), files, value_of(obj, shas).hex(), log.text)
 
 
 def store_files(obj: Makeable, instance: Instance) -> list[dict[str, Any]]:
@@ -139,26 +177,6 @@ def plain(value: Any) -> Any:
 def unplain(value: Any) -> Any:
     """The value that `plain` wrote down."""
     return from_microseconds(value["instant"]) if isinstance(value, dict) else value
-
-
-@contextmanager
-def captured() -> Iterator[io.StringIO]:
-    """Collect what is logged and warned of meanwhile."""
-    text = io.StringIO()
-    handler = logging.StreamHandler(text)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-    LOGGER.addHandler(handler)
-    level = LOGGER.level
-    LOGGER.setLevel(min(level or logging.INFO, logging.INFO))
-    try:
-        with warnings.catch_warnings(record=True) as seen:
-            warnings.simplefilter("default")
-            yield text
-    finally:
-        LOGGER.removeHandler(handler)
-        LOGGER.setLevel(level)
-        for warning in seen:
-            text.write(f"WARNING {warning.category.__name__}: {warning.message}\n")
 
 
 def identity(cls: type) -> str:

@@ -7,11 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from awe.dataflow import recipe, select
+from awe.dataflow import jobs, recipe, select
 from awe.dataflow.instance import Instance
 from awe.dataflow.judge import hold
 from awe.dataflow.lease import Lease
-from awe.dataflow.maker import Product, Spec, identity, make
+from awe.dataflow.maker import Spec, identity
 from awe.dataflow.node import Node
 from awe.dataflow.recipe import Earlier
 from awe.dataflow.select import Sight
@@ -32,27 +32,29 @@ class Prepared:
     scope: str
     before: frozenset[int] = frozenset()
     earlier: Earlier | None = None
-    failure: str | None = None
+    failure: jobs.Failed | None = None
     there: Result | None = None
     refusal: str | None = None
     lease: Lease | None = None
     job: int | None = None
 
-    def make_here(self, instance: Instance) -> Product:
-        """Make it in this process."""
-        return make(self.spec, instance)
-
     def look_again(self, instance: Instance) -> Result | str | None:
-        """What others have made of it since: the object that the rule picks now, or why there is none; None where nobody has."""
+        """What others have made of it since: the object that the rule picks now, or why there is none.
+
+        None where it is to be made, or where the result of somebody else, now `earlier`, is to be shared.
+        """
         with instance.database.reading() as connection:
             picked = picked_now(connection, instance.sight(), self.node, self.settled.derivation, self.spec.parameters)
             if picked is not None:
                 return picked
             earlier = recipe.made_before(connection, instance.sight(), [self.settled.derivation]).get(self.settled.derivation, [])
-            failure = recipe.failed_before(connection, [self.settled.derivation]).get(self.settled.derivation)
+            failure = jobs.last_failure(connection, self.settled.derivation)
         fresh = [one for one in earlier if one.oid not in self.before]
-        verdict = hold(self.node.cls, fresh, failure if failure != self.failure else None)
-        return verdict.text if verdict is not None and verdict.cause is not Cause.SHARES else None
+        verdict = hold(self.node.cls, fresh, failure.reason if failure is not None and failure != self.failure else None)
+        if verdict is not None and verdict.cause is Cause.SHARES:
+            self.earlier = good_one(self.node.cls, fresh)
+            return None
+        return verdict.text if verdict is not None else None
 
 
 def picked_now(connection: sa.Connection, sight: Sight, node: Node, derivation: bytes, parameters: dict[str, Any]) -> Result | None:
@@ -81,7 +83,7 @@ def prepare(instance: Instance, node: Node, parameters: dict[str, Any], *, retry
     with instance.database.reading() as connection:
         sight = instance.sight()
         earlier = recipe.made_before(connection, sight, [settled.derivation]).get(settled.derivation, [])
-        failure = recipe.failed_before(connection, [settled.derivation]).get(settled.derivation)
+        failure = jobs.last_failure(connection, settled.derivation)
         there = picked_now(connection, sight, node, settled.derivation, parameters)
         start, end = stamps(connection, sight, node, instance.site(str((node.keys or {}).get("instrument", ""))))
     previous = node.winner.oid if node.winner is not None else node.predecessor
@@ -93,7 +95,7 @@ def prepare(instance: Instance, node: Node, parameters: dict[str, Any], *, retry
         why = first.reasons[0].text if first.reasons else first.state.value
         prepared.refusal = f"{first.name} is {first.state.value}: {why}"
         return prepared
-    verdict = hold(node.cls, earlier, failure)
+    verdict = hold(node.cls, earlier, failure.reason if failure is not None else None)
     if verdict is not None and verdict.cause is Cause.SHARES:
         prepared.earlier = good_one(node.cls, earlier)
     elif verdict is not None and not retry:

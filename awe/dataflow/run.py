@@ -1,32 +1,36 @@
 """Carries out a plan: here, or by a pool of long-lived workers; the commits are all made here.
 
 A node is dealt with when its inputs have been: cut off where nothing it stands on came out different, shared where the same
-was made before, else made.  A failure is kept with its log on a job row, stops what stands on it, and nothing else.
+was made before, else made.  What somebody else is making is put off, and taken from them when it is there.  A failure is kept
+with its log on a job row, stops what stands on it, and nothing else.
 """
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable
+import contextlib
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import Any
 
+import sqlalchemy as sa
+
 from awe.dataflow import jobs
 from awe.dataflow import lease as leases
 from awe.dataflow.commit import Work, commit, share
+from awe.dataflow.faults import reach
 from awe.dataflow.instance import Instance
-from awe.dataflow.maker import Product
+from awe.dataflow.maker import Failure, Product
 from awe.dataflow.node import Node
 from awe.dataflow.plan import Plan
 from awe.dataflow.prepare import Prepared, prepare
+from awe.dataflow.schedule import Schedule
 from awe.dataflow.settle import Result, is_cut_off
 from awe.dataflow.state import State
-from awe.dataflow.workers import Workers
-from awe.errors import MakeError
+from awe.dataflow.workers import Here, Makers, Outcome
+from awe.errors import AweError, InstanceError, MakeError
 
 Progress = Callable[[str, Node, int, int], None]
-
-HEARTBEAT = 20.0
 
 
 @dataclass
@@ -51,151 +55,193 @@ class Runner:
     """Carries out one plan."""
 
     def __init__(self, instance: Instance, plan: Plan, parameters: Callable[[Node], dict[str, Any]], *, retry: bool = False,
-                 workers: Workers | None = None, progress: Progress | None = None) -> None:
+                 workers: Makers | None = None, progress: Progress | None = None) -> None:
         self.instance, self.plan, self.parameters = instance, plan, parameters
-        self.retry, self.workers, self.progress = retry, workers, progress
+        self.retry, self.progress = retry, progress
+        self.makers = workers or Here(instance)
         self.report = Report(planned=len(plan.todo))
         self.done = 0
-        self.held_leases: dict[str, leases.Lease] = {}
+        self.schedule = Schedule(plan.todo)
+        self.keeper = leases.Keeper(instance.database)
+        self.begun: dict[int, Prepared] = {}
+        self.waiting: dict[Node, Prepared] = {}
 
     def run(self) -> Report:
-        """Deal with all nodes there is something to do about, inputs first."""
-        stop = threading.Event()
-        beat = threading.Thread(target=self._heartbeat, args=(stop,), daemon=True)
-        beat.start()
-        try:
-            if self.workers is None:
-                for node in self.plan.todo:
-                    self._here(node)
-            else:
-                self._in_pool(self.plan.todo, self.workers)
-        finally:
-            stop.set()
-            beat.join()
-            for held in list(self.held_leases.values()):
-                leases.release(self.instance.database, held)
+        """Deal with all nodes there is something to do about, inputs first.
+
+        Raises
+        ------
+        InstanceError
+            the database is gone, so that nothing can be kept; what was committed before is there
+        """
+        with self.keeper:
+            try:
+                self._deal_with_all()
+            except BaseException as error:
+                self._abandon(jobs.in_words(error))
+                raise
         return self.report
 
-    def _heartbeat(self, stop: threading.Event) -> None:
-        while not stop.wait(HEARTBEAT):
-            for held in list(self.held_leases.values()):
-                leases.renew(self.instance.database, held)
-
-    # ------------------------------------------------------------------ in this process
-
-    def _here(self, node: Node) -> None:
-        prepared = self._begin(node)
-        if prepared is None:
-            return
-        try:
-            product = self._maker()(prepared)
-        except Exception as error:  # noqa: BLE001 - whatever make() raises is kept on its job row and told in the end
-            self._fail(prepared, error)
-        except BaseException as error:
-            self._fail(prepared, error)
-            raise
-        else:
-            self._commit(prepared, product)
-
-    def _maker(self) -> Callable[[Prepared], Product]:
-        return lambda prepared: prepared.make_here(self.instance)
-
-    # ------------------------------------------------------------------ by a pool
-
-    def _in_pool(self, nodes: Iterable[Node], workers: Workers) -> None:
-        waiting = list(nodes)
-        mine = set(waiting)
-        finished: set[Node] = set()
-        running: dict[Future[Product], Prepared] = {}
-        while waiting or running:
-            ready = [node for node in waiting if not any(child in mine and child not in finished for child in node.children())]
-            for node in ready[:max(0, workers.room - len(running))]:
-                waiting.remove(node)
+    def _deal_with_all(self) -> None:
+        running: dict[Future[Outcome], Prepared] = {}
+        while self.schedule.left:
+            while len(running) < self.makers.room and (node := self.schedule.take()) is not None:
                 prepared = self._begin(node)
-                if prepared is None:
-                    finished.add(node)
-                else:
-                    running[workers.submit(prepared.spec)] = prepared
+                if prepared is not None:
+                    running[self.makers.submit(prepared.spec)] = prepared
             if not running:
+                time.sleep(self.schedule.pause or 0.0)
                 continue
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                prepared = running.pop(future)
-                error = future.exception()
-                if error is not None:
-                    self._fail(prepared, error)
-                else:
-                    self._commit(prepared, future.result())
-                finished.add(prepared.node)
+            pause = self.schedule.pause if len(running) < self.makers.room else None
+            for future in wait(running, pause, FIRST_COMPLETED).done:
+                self._end(running.pop(future), future.result())
 
     # ------------------------------------------------------------------ one node
 
     def _begin(self, node: Node) -> Prepared | None:
         """Deal with a node as far as nothing has to be computed; return what is to be made, if anything is."""
-        found = prepare(self.instance, node, self.parameters(node), retry=self.retry)
-        if node.state is State.UNDECIDED and not found.settled.blocked and is_cut_off(node):
-            assert node.winner is not None
-            self._finish(node, Result(node.winner.oid, node.winner.object_id, node.winner.value), self.report.cut_off, "cut off")
+        found = self.waiting.pop(node, None)
+        if found is None:
+            found = prepare(self.instance, node, self.parameters(node), retry=self.retry)
+            if node.state is State.UNDECIDED and not found.settled.blocked and is_cut_off(node):
+                assert node.winner is not None
+                self._finish(node, Result(node.winner.oid, node.winner.object_id, node.winner.value), self.report.cut_off, "cut off")
+                return None
+        elif self._is_held_elsewhere(found):
+            self._put_off(found)
             return None
-        if found.refusal is not None:
-            self._hold(node, found.refusal)
-            return None
-        lease = found.there or leases.acquire(self.instance.database, found.settled.derivation, found.scope,
-                                              lambda: found.look_again(self.instance))
-        if isinstance(lease, Result):
-            self._finish(node, lease, self.report.shared, "made by somebody else")
-            return None
-        if isinstance(lease, str):
-            self._hold(node, lease)
-            return None
-        self.held_leases[lease.token] = lease
-        found.lease = lease
-        if found.earlier is not None:
+        there = found.refusal or found.there or self._take(found)
+        if isinstance(there, str):
+            self._hold(node, there)
+        elif isinstance(there, Result):
+            self._finish(node, there, self.report.shared, "made by somebody else")
+        elif found.lease is None:
+            self._put_off(found)
+        elif found.earlier is None or not self._share(found):
+            self._tell("making", node)
+            return found
+        return None
+
+    def _take(self, found: Prepared) -> Result | str | None:
+        """Take the lease on a node and note the job, unless others hold it, or have dealt with the node meanwhile."""
+        lease = self.keeper.intend(found.settled.derivation, found.scope)
+        who = self.instance.database.identity.user_id
+
+        def work(connection: sa.Connection) -> tuple[bool, Result | str | None]:
+            jobs.bury(connection, lease.derivation)
+            if not leases.take(connection, lease):
+                return False, None
+            there = found.look_again(self.instance)
+            if there is not None:
+                leases.give_back(connection, lease)
+                return False, there
+            found.job = jobs.begin(connection, found.node.cls, found.node.keys or {}, lease.derivation, who)
+            return True, None
+        got, there = self.instance.database.write(work)
+        if got:
+            found.lease = lease
+            self.begun[id(found)] = found
+            reach("leased")
+        else:
+            self.keeper.forget(lease)
+        return there
+
+    def _is_held_elsewhere(self, found: Prepared) -> bool:
+        with self.instance.database.reading() as connection:
+            return bool(leases.holder(connection, found.settled.derivation, found.scope))
+
+    def _put_off(self, found: Prepared) -> None:
+        """Come back to a node that somebody else is making."""
+        if found.node not in self.waiting:
+            self._tell("waiting for", found.node)
+        self.waiting[found.node] = found
+        self.schedule.put_off(found.node)
+
+    def _share(self, found: Prepared) -> bool:
+        """Share what was made before from the same; False where it is not there any longer."""
+        with self._kept_if_it_fails(found, ""):
             result = share(self.instance, found)
-            self.held_leases.pop(lease.token)
-            self._finish(node, result, self.report.shared, "shared")
-            return None
-        found.job = self.instance.database.write(lambda connection: jobs.begin(
-            connection, node.cls, node.keys or {}, found.settled.derivation, self.instance.database.identity.user_id))
-        self._tell("making", node)
-        return found
+            if result is None:
+                return False
+            self._let_go(found)
+            self._finish(found.node, result, self.report.shared, "shared")
+        return True
 
-    def _commit(self, prepared: Prepared, product: Product) -> None:
-        assert prepared.lease is not None
-        result = commit(self.instance, Work(prepared, product))
-        self.held_leases.pop(prepared.lease.token, None)
-        if product.quality_flags & prepared.node.cls.blocking_flags:  # type: ignore[attr-defined]
-            names = ", ".join(prepared.node.cls.flag_names(product.quality_flags))  # type: ignore[attr-defined]
-            self._hold(prepared.node, f"its result {result.object_id[:8]} is flagged {names}")
+    def _end(self, prepared: Prepared, outcome: Outcome) -> None:
+        """Commit what came out, or keep why nothing did."""
+        reach("returned")
+        if isinstance(outcome, Failure):
+            self._fail(prepared, outcome)
             return
-        self._finish(prepared.node, result, self.report.made, "made")
+        with self._kept_if_it_fails(prepared, outcome.log):
+            result = commit(self.instance, Work(prepared, outcome))
+            self._let_go(prepared)
+            self._judge(prepared.node, result, outcome)
 
-    def _fail(self, prepared: Prepared, error: BaseException) -> None:
-        assert prepared.lease is not None and prepared.job is not None
-        reason, job, lease = jobs.in_words(error), prepared.job, prepared.lease
-        log = getattr(error, "awe_log", "")
+    @contextlib.contextmanager
+    def _kept_if_it_fails(self, prepared: Prepared, log: str) -> Iterator[None]:
+        """What a commit raises is kept on the job row, like what make() raises; what somebody else took over is theirs."""
+        try:
+            yield
+        except leases.TakenOver:
+            self._let_go(prepared)
+            self.schedule.put_off(prepared.node)
+        except InstanceError:
+            raise
+        except Exception as error:  # noqa: BLE001 - told in the end, with what could not be made for want of this
+            self._fail(prepared, Failure.of(error, log))
 
-        def work(connection: Any) -> None:
-            jobs.end(connection, job, "failed", reason=reason, log=log, permanent=jobs.is_permanent(error))
-            leases.give_back(connection, lease)
-        self.instance.database.write(work)
-        self.held_leases.pop(lease.token, None)
-        self.report.failed[prepared.node] = reason
+    def _judge(self, node: Node, result: Result, product: Product) -> None:
+        """A result with a blocking flag is kept, and not used."""
+        flags = product.quality_flags & node.cls.blocking_flags  # type: ignore[attr-defined]
+        if flags:
+            names = ", ".join(node.cls.flag_names(product.quality_flags))  # type: ignore[attr-defined]
+            self._hold(node, f"its result {result.object_id[:8]} is flagged {names}")
+        else:
+            self._finish(node, result, self.report.made, "made")
+
+    def _fail(self, prepared: Prepared, failure: Failure) -> None:
+        self._close_job(prepared, "failed", failure)
+        self.report.failed[prepared.node] = failure.reason
         prepared.node.state = State.HELD
         self.done += 1
+        self.schedule.finish(prepared.node)
         self._tell("failed", prepared.node)
+
+    def _close_job(self, prepared: Prepared, state: str, failure: Failure) -> None:
+        lease, job = prepared.lease, prepared.job
+        assert lease is not None and job is not None
+
+        def work(connection: sa.Connection) -> None:
+            if leases.give_back(connection, lease):
+                jobs.end(connection, job, state, reason=failure.reason, log=failure.log, permanent=failure.permanent)
+        self.instance.database.write(work)
+        self._let_go(prepared)
+
+    def _let_go(self, prepared: Prepared) -> None:
+        assert prepared.lease is not None
+        self.keeper.forget(prepared.lease)
+        self.begun.pop(id(prepared), None)
+
+    def _abandon(self, reason: str) -> None:
+        """Say of all that was begun that it was given up; where even that is impossible, the next who asks finds out."""
+        for prepared in list(self.begun.values()):
+            with contextlib.suppress(AweError, sa.exc.SQLAlchemyError):
+                self._close_job(prepared, "cancelled", Failure(f"given up: {reason}"))
 
     def _hold(self, node: Node, reason: str) -> None:
         """Consumers go on with the object that was used before, if there is one."""
         self.report.held[node] = reason
         node.state = State.HELD
         self.done += 1
+        self.schedule.finish(node)
         self._tell("held", node)
 
     def _finish(self, node: Node, result: Result, where: list[Node], word: str) -> None:
         node.result = result
         where.append(node)
         self.done += 1
+        self.schedule.finish(node)
         self._tell(word, node)
 
     def _tell(self, word: str, node: Node) -> None:
