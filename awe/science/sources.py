@@ -5,6 +5,7 @@ Detection and deblending are SExtractor's (Bertin & Arnouts 1996, A&AS 117, 393)
 """
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +16,7 @@ from scipy import special
 from awe.errors import PermanentError
 from awe.science import apertures, psf
 from awe.science.background import Background, background
+from awe.science.crowd import Crowd, crowd, crowd_kernel
 from awe.science.mask import NO_WEIGHT, Bit
 from awe.science.sourcecolumns import COLUMNS, DEFAULT_RADII, Column, columns
 from awe.science.wcs import Wcs
@@ -33,6 +35,8 @@ def extract(data: NDArray[np.generic], variance: NDArray[np.generic] | None = No
             deblend_contrast: float = 0.005, gain: float | None = None,
             kron_factor: float = 2.5, kron_least: float = 3.5, mesh: int = 64) -> NDArray[np.void]:
     """Find and measure the sources of an image.
+
+    In crowds (`awe.science.crowd`) a finer background is subtracted, and its scatter counts as noise.
 
     Parameters
     ----------
@@ -74,7 +78,15 @@ def extract(data: NDArray[np.generic], variance: NDArray[np.generic] | None = No
         sky = background(image, bad | ((bits & Bit.SATURATED) != 0), mesh=mesh)
     image = np.where(bad, np.float32(0), image - sky.level)
     noise = _detection_noise(image, bad, sky, weight)
-    found, seg = _detect(image, noise, bad | ~(noise > 0), threshold, min_area, deblend_levels, deblend_contrast)
+    blind = bad | ~(noise > 0)
+    options = (threshold, min_area, deblend_levels, deblend_contrast)
+    found, seg = _detect(image, noise, blind, *options)
+    local = crowd(image, noise, blind, seg, mesh)
+    if local is not None:
+        sky = dataclasses.replace(sky, level=sky.level + local.level, rms=np.maximum(sky.rms, local.rms))
+        image = np.where(bad, np.float32(0), image - local.level)
+        inner = _detect(image, np.maximum(noise, local.rms), blind, *options, kernel=crowd_kernel())
+        found, seg = _resolve(found, seg, local, *inner)
     found, seg = _finite(found, seg)
     var = _error_plane(image, sky, variance, gain)
     circles = np.asarray(radii, np.float64)
@@ -159,9 +171,30 @@ def _error_plane(image: Plane, sky: Background, variance: NDArray[np.generic] | 
     return np.asarray(var + np.maximum(image, np.float32(0)) / np.float32(gain) if gain else var, np.float32)
 
 
+def _resolve(found: NDArray[np.void], seg: NDArray[np.int32], local: Crowd, inner: NDArray[np.void],
+             inner_seg: NDArray[np.int32]) -> tuple[NDArray[np.void], NDArray[np.int32]]:
+    """Return table and segmentation map with the sources inside crowds in the place of those."""
+    outside = np.ones(len(found), bool)
+    outside[local.objects - 1] = False
+    ny, nx = seg.shape
+    centre = (np.clip(np.rint(inner[axis]).astype(int), 0, n - 1) for axis, n in (("y", ny), ("x", nx)))
+    inside = local.inside[tuple(centre)]
+    outer_seg = _renumbered(outside, 0)[seg]
+    inner_seg = np.where(outer_seg == 0, _renumbered(inside, int(outside.sum()))[inner_seg], np.int32(0))
+    return np.concatenate([found[outside], inner[inside]]), outer_seg + inner_seg
+
+
+def _renumbered(keep: NDArray[np.bool_], start: int) -> NDArray[np.int32]:
+    """Return the new number of each object by its old one; 0 for those that are not kept, and for none."""
+    numbers = np.zeros(len(keep) + 1, np.int32)
+    numbers[1:][keep] = np.arange(start + 1, start + 1 + int(keep.sum()))
+    return numbers
+
+
 def _detect(image: Plane, noise: Plane, bad: NDArray[np.bool_], threshold: float, min_area: int, levels: int,
-            contrast: float) -> tuple[NDArray[np.void], NDArray[np.int32]]:
+            contrast: float, kernel: Plane | None = None) -> tuple[NDArray[np.void], NDArray[np.int32]]:
     """Return sep's table and segmentation map, raising its two limits where it runs into them."""
+    smoothing = {} if kernel is None else {"filter_kernel": kernel}
     if bad.all():
         image = np.zeros_like(image)
     noise = np.where(bad, np.float32(1), noise)
@@ -171,7 +204,7 @@ def _detect(image: Plane, noise: Plane, bad: NDArray[np.bool_], threshold: float
         sep.set_sub_object_limit(limit)
         try:
             found, seg = sep.extract(image, threshold, err=noise, mask=bad, minarea=min_area, deblend_nthresh=levels,
-                                     deblend_cont=contrast, segmentation_map=True)
+                                     deblend_cont=contrast, segmentation_map=True, **smoothing)
             return found, np.ascontiguousarray(seg, dtype=np.int32)
         except Exception as error:  # sep raises bare Exception; told apart by its text
             words = str(error)
@@ -190,9 +223,7 @@ def _finite(found: NDArray[np.void], seg: NDArray[np.int32]) -> tuple[NDArray[np
     for name in ("x", "y", "a", "b", "cxx", "cyy", "cxy"):
         keep &= np.isfinite(found[name])
     keep &= (found["a"] > 0) & (found["b"] > 0)
-    renumber = np.zeros(len(found) + 1, np.int32)
-    renumber[1:][keep] = np.arange(1, int(keep.sum()) + 1)
-    return found[keep], renumber[seg]
+    return found[keep], _renumbered(keep, 0)[seg]
 
 
 def _table(found: NDArray[np.void], out: NDArray[np.float64], circles_out: NDArray[np.float64],
