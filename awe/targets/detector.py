@@ -49,13 +49,17 @@ class DetectorFrame(BaseFrame):
                          bias.image.variance, rate_variance, flat.image.variance)
 
     def dark_for(self, raw: RawScienceFrame) -> tuple[NDArray[Any] | None, NDArray[Any] | None, NDArray[Any] | None]:
-        """Rate, variance and mask of the dark for one frame; None where there is no dark."""
-        dark: MasterDark | None = self.dark  # type: ignore[attr-defined]
-        if dark is None or raw.exptime <= 0:
+        """Rate, variance and mask of the dark for one frame; None where there is no dark, or none of its time where that matters."""
+        target: MasterDark | None = self.dark  # type: ignore[attr-defined]
+        definition = self.instrument.definition
+        tolerance = max(definition.dark_tolerance, 1e-6)
+        dark = None
+        if target is not None and raw.exptime > 0:
+            dark = target.of_time(raw.exptime, tolerance, self) if definition.dark == "exact" else target.as_dark()
+        if dark is None:
             self.raise_flag(Flag.NO_DARK)
             return None, None, None
-        definition = self.instrument.definition
-        found = scale_dark(dark.as_dark(), raw.exptime, definition.dark, max(definition.dark_tolerance, 1e-6), self.maximum_dark_factor)
+        found = scale_dark(dark, raw.exptime, definition.dark, tolerance, self.maximum_dark_factor)
         if found.extrapolated:
             self.raise_flag(Flag.DARK_EXTRAPOLATED)
         return found.data / np.float32(raw.exptime), found.variance / np.float32(raw.exptime) ** 2, found.mask & ~np.uint16(Bit.NOISY)

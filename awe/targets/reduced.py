@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from awe.dataflow.limits import Limit
 from awe.persist.declare import attribute, depends_on, key, parameter
@@ -85,13 +86,21 @@ class ReducedScienceFrame(DetectorFrame):
         return Calibrated(frame.data - sky.data, variance, weight, frame.mask | sky.mask, frame.sky, frame.gain, frame.read_noise)
 
     def without_cosmics(self, frame: Calibrated) -> Calibrated:
-        """The frame with cosmic rays masked."""
-        index = self.raw.assembled("none").amplifier_index
-        found = cosmic_rays(frame.data, per_amplifier(frame.read_noise, index, 0.0), frame.mask, flat=self.flat.image.data,
+        """The frame with cosmic rays masked; they are judged by all noise there is, that of the dark charge included."""
+        flat = self.flat.image.data
+        found = cosmic_rays(frame.data, self.noise_without_light(frame, flat), frame.mask, flat=flat,
                             background=frame.sky if self.sky is not None else 0.0, threshold=self.cosmic_threshold,
                             object_limit=self.cosmic_object_limit, neighbour_fraction=self.cosmic_neighbour_fraction,
                             star_fwhm=self.star_fwhm)
         return reweigh(frame, found.mask)
+
+    def noise_without_light(self, frame: Calibrated, flat: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What scatters without light, before the flat, in electrons: read noise, dark charge, errors of the calibrations."""
+        index = self.raw.assembled("none").amplifier_index
+        read_noise = per_amplifier(frame.read_noise, index, 0.0)
+        good = frame.weight > 0
+        spread = np.where(good, flat**2 / np.where(good, frame.weight, 1), 0) - max(frame.sky, 0.0) * flat
+        return np.asarray(np.sqrt(np.maximum(spread, read_noise**2)), np.float32)
 
     def describe_frame(self, frame: Calibrated) -> None:
         """What can be asked of the frame afterwards."""
