@@ -13,7 +13,6 @@ import pytest
 
 from awe.cli import main
 from awe.simulate import Run, RunConfig, simulate_run
-from tests.persist.conftest import database_url, postgresql  # noqa: F401 - fixtures
 
 
 @dataclass
