@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,17 @@ ARBITRARY = 25.0
 FLAWED = 1 | 2 | 4 | 8 | 16
 #: FWHM in pixels where no star-like source tells it.
 TYPICAL_FWHM = 3.0
+
+
+class Stars(NamedTuple):
+    """Positions and total fluxes of stars, and the aperture they were measured in."""
+
+    ra: NDArray[Any]
+    dec: NDArray[Any]
+    flux: NDArray[Any]
+    error: NDArray[Any]
+    aperture: float
+    aperture_fraction: float
 
 
 class PhotometricParameters(Product):
@@ -97,12 +108,12 @@ class PhotometricParameters(Product):
         if self.catalogue is None:
             raise PermanentError(f"there is no reference catalogue {self.refcat!r}; `awe ingest-catalog` brings it in, or set refcat to ''")
         band = self.catalogue.band_named(self.filter.band)
-        stars = self.stars_of(self.reduced, self.astrometry.as_wcs(), self.astrometry.seeing)
+        stars = self.own_stars()
         radius = 0.75 * float(np.hypot(*self.reduced.image.data.shape)) * self.astrometry.pixel_scale / 3600.0
         reference, errors = self.catalogue.near(self.astrometry.ra, self.astrometry.dec, radius, band)
-        pairs = match(stars["ra"], stars["dec"], reference.ra, reference.dec, self.match_radius, mutual=True)
+        pairs = match(stars.ra, stars.dec, reference.ra, reference.dec, self.match_radius, mutual=True)
         mine, theirs = pairs.first, pairs.second
-        found = zero_point(stars["flux"][mine], stars["error"][mine], reference.magnitude[theirs], errors[theirs],
+        found = zero_point(stars.flux[mine], stars.error[mine], reference.magnitude[theirs], errors[theirs],
                            exptime=self.reduced.exptime, airmass=self.reduced.airmass or math.nan, system=self.system, band=band,
                            clip=self.sigma_clip, least_snr=self.minimum_snr)
         if not found.ok:
@@ -120,13 +131,13 @@ class PhotometricParameters(Product):
         frame, wcs = reference.frames[0], read_wcs(json.loads(reference.wcs))
         assert wcs is not None
         theirs = self.stars_of(frame, wcs, self.astrometry.seeing)
-        mine = self.stars_of(self.reduced, self.astrometry.as_wcs(), self.astrometry.seeing)
-        pairs = match(mine["ra"], mine["dec"], theirs["ra"], theirs["dec"], self.match_radius, mutual=True)
-        flux = theirs["flux"][pairs.second]
+        mine = self.own_stars()
+        pairs = match(mine.ra, mine.dec, theirs.ra, theirs.dec, self.match_radius, mutual=True)
+        flux = theirs.flux[pairs.second]
         with np.errstate(invalid="ignore", divide="ignore"):
             magnitude = ARBITRARY - 2.5 * np.log10(flux / frame.exptime)
-            spread = 1.0857 * theirs["error"][pairs.second] / flux
-        found = zero_point(mine["flux"][pairs.first], mine["error"][pairs.first], magnitude, spread, exptime=self.reduced.exptime,
+            spread = 1.0857 * theirs.error[pairs.second] / flux
+        found = zero_point(mine.flux[pairs.first], mine.error[pairs.first], magnitude, spread, exptime=self.reduced.exptime,
                            clip=self.sigma_clip, least_snr=self.minimum_snr)
         if not found.ok:
             return ZeroPoint(ARBITRARY, math.nan, math.nan, 0, reason="too few stars in common: as sensitive as the reference frame")
@@ -134,14 +145,19 @@ class PhotometricParameters(Product):
 
     # ------------------------------------------------------------------ both
 
-    def stars_of(self, frame: ReducedScienceFrame, wcs: Wcs, seeing: float) -> dict[str, NDArray[Any]]:
+    def own_stars(self) -> Stars:
+        """The stars of the frame itself."""
+        found = self.stars_of(self.reduced, self.astrometry.as_wcs(), self.astrometry.seeing)
+        self.aperture, self.aperture_fraction = found.aperture, found.aperture_fraction
+        return found
+
+    def stars_of(self, frame: ReducedScienceFrame, wcs: Wcs, seeing: float) -> Stars:
         """Positions and total fluxes of the unflawed sources of a frame, corrected for the size of its pixels."""
         image = frame.image
         fwhm = seeing / wcs.pixel_scale if math.isfinite(seeing) and seeing > 0 else TYPICAL_FWHM
         radii = radii_of(max(fwhm, 1.5))
         found = extract(image.data, image.variance, image.mask, weight=image.weight, threshold=self.threshold, radii=radii)
         curve = growth(found, radii)
-        self.aperture, self.aperture_fraction = radii[2], float(curve.fraction[2])
         if not math.isfinite(curve.fraction[2]):
             curve.fraction[2] = 1.0
         flux, error = total_flux(found, curve)
@@ -149,4 +165,4 @@ class PhotometricParameters(Product):
         area = wcs.pixel_area(x, y) / wcs.pixel_scale**2
         good = (np.asarray(found["FLAGS"]) & FLAWED == 0) & np.isfinite(flux) & (flux > 0)
         ra, dec = wcs.pixel_to_sky(x[good], y[good])
-        return {"ra": ra, "dec": dec, "flux": (flux * area)[good], "error": (error * area)[good]}
+        return Stars(ra, dec, (flux * area)[good], (error * area)[good], radii[2], float(curve.fraction[2]))
