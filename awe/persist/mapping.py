@@ -122,7 +122,13 @@ class Mapping:
             raise DeclarationError(f"{self.cls.__name__} wants the table {name!r}, which another class or the system has; rename it")
         if self.cls.__part__:
             return sa.Table(name, tables.metadata, *_part_key(), *columns, sqlite_with_rowid=False)
-        return sa.Table(name, tables.metadata, _object_key(), *columns)
+        return sa.Table(name, tables.metadata, _object_key(), *columns, *self._indexes(name, {column.name for column in columns}))
+
+    def _indexes(self, table: str, own: set[str]) -> list[sa.Index]:
+        """One for each link; that of a link which is a key goes on with the keys after it, since they are asked for together."""
+        linked = [(f"{name}_oid", declared.key) for name, declared in self.links.items() if f"{name}_oid" in own]
+        keys = [column for column, is_key in linked if is_key]
+        return [sa.Index(f"ix_{table}_{column}", *(keys[keys.index(column):] if is_key else [column])) for column, is_key in linked]
 
 
 def table_name(cls: type) -> str:
@@ -182,7 +188,7 @@ def _columns_of(name: str, declared: Declaration[Any]) -> list[sa.Column[Any]]:
         return [sa.Column(name, COLUMN_TYPES[declared.type], nullable=not is_key, index=is_key and name == "name", doc=declared.doc,
                           info={"unit": declared.unit, "role": declared.role})]
     if isinstance(declared, Dependency):
-        return [sa.Column(f"{name}_oid", RowId, sa.ForeignKey("object.oid"), index=True, nullable=not declared.key, doc=declared.doc)]
+        return [sa.Column(f"{name}_oid", RowId, sa.ForeignKey("object.oid"), nullable=not declared.key, doc=declared.doc)]
     return []
 
 

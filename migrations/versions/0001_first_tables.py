@@ -234,12 +234,12 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_astrometric_parameters'))
     )
     with op.batch_alter_table('astrometric_parameters', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_astrometric_parameters_catalogue_oid'), ['catalogue_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_astrometric_parameters_chip_oid'), ['chip_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_astrometric_parameters_field_reference_oid'), ['field_reference_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_astrometric_parameters_filter_oid'), ['filter_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_astrometric_parameters_instrument_oid'), ['instrument_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_astrometric_parameters_reduced_oid'), ['reduced_oid'], unique=False)
+        batch_op.create_index('ix_astrometric_parameters_catalogue_oid', ['catalogue_oid'], unique=False)
+        batch_op.create_index('ix_astrometric_parameters_chip_oid', ['chip_oid', 'filter_oid'], unique=False)
+        batch_op.create_index('ix_astrometric_parameters_field_reference_oid', ['field_reference_oid'], unique=False)
+        batch_op.create_index('ix_astrometric_parameters_filter_oid', ['filter_oid'], unique=False)
+        batch_op.create_index('ix_astrometric_parameters_instrument_oid', ['instrument_oid', 'chip_oid', 'filter_oid'], unique=False)
+        batch_op.create_index('ix_astrometric_parameters_reduced_oid', ['reduced_oid'], unique=False)
 
     op.create_table('chip',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -255,7 +255,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_chip'))
     )
     with op.batch_alter_table('chip', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_chip_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index('ix_chip_instrument_oid', ['instrument_oid'], unique=False)
         batch_op.create_index(batch_op.f('ix_chip_name'), ['name'], unique=False)
 
     op.create_table('coadd_frame',
@@ -283,8 +283,8 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_coadd_frame'))
     )
     with op.batch_alter_table('coadd_frame', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_coadd_frame_filter_oid'), ['filter_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_coadd_frame_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index('ix_coadd_frame_filter_oid', ['filter_oid'], unique=False)
+        batch_op.create_index('ix_coadd_frame_instrument_oid', ['instrument_oid', 'filter_oid'], unique=False)
 
     op.create_table('cold_pixel_map',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -306,10 +306,10 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_cold_pixel_map'))
     )
     with op.batch_alter_table('cold_pixel_map', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_cold_pixel_map_chip_oid'), ['chip_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_cold_pixel_map_filter_oid'), ['filter_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_cold_pixel_map_flat_oid'), ['flat_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_cold_pixel_map_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index('ix_cold_pixel_map_chip_oid', ['chip_oid', 'filter_oid'], unique=False)
+        batch_op.create_index('ix_cold_pixel_map_filter_oid', ['filter_oid'], unique=False)
+        batch_op.create_index('ix_cold_pixel_map_flat_oid', ['flat_oid'], unique=False)
+        batch_op.create_index('ix_cold_pixel_map_instrument_oid', ['instrument_oid', 'chip_oid', 'filter_oid'], unique=False)
 
     op.create_table('dome_flat',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -335,13 +335,13 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_dome_flat'))
     )
     with op.batch_alter_table('dome_flat', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_dome_flat_bias_oid'), ['bias_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_dome_flat_chip_oid'), ['chip_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_dome_flat_dark_oid'), ['dark_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_dome_flat_filter_oid'), ['filter_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_dome_flat_gain_oid'), ['gain_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_dome_flat_hot_oid'), ['hot_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_dome_flat_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index('ix_dome_flat_bias_oid', ['bias_oid'], unique=False)
+        batch_op.create_index('ix_dome_flat_chip_oid', ['chip_oid', 'filter_oid'], unique=False)
+        batch_op.create_index('ix_dome_flat_dark_oid', ['dark_oid'], unique=False)
+        batch_op.create_index('ix_dome_flat_filter_oid', ['filter_oid'], unique=False)
+        batch_op.create_index('ix_dome_flat_gain_oid', ['gain_oid'], unique=False)
+        batch_op.create_index('ix_dome_flat_hot_oid', ['hot_oid'], unique=False)
+        batch_op.create_index('ix_dome_flat_instrument_oid', ['instrument_oid', 'chip_oid', 'filter_oid'], unique=False)
 
     op.create_table('edge',
     sa.Column('target', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -376,9 +376,9 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_field_reference'))
     )
     with op.batch_alter_table('field_reference', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_field_reference_chip_oid'), ['chip_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_field_reference_filter_oid'), ['filter_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_field_reference_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index('ix_field_reference_chip_oid', ['chip_oid', 'filter_oid'], unique=False)
+        batch_op.create_index('ix_field_reference_filter_oid', ['filter_oid'], unique=False)
+        batch_op.create_index('ix_field_reference_instrument_oid', ['instrument_oid', 'chip_oid', 'filter_oid'], unique=False)
 
     op.create_table('filter',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -394,7 +394,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_filter'))
     )
     with op.batch_alter_table('filter', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_filter_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index('ix_filter_instrument_oid', ['instrument_oid'], unique=False)
         batch_op.create_index(batch_op.f('ix_filter_name'), ['name'], unique=False)
 
     op.create_table('flat_level',
@@ -410,8 +410,8 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_flat_level'))
     )
     with op.batch_alter_table('flat_level', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_flat_level_filter_oid'), ['filter_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_flat_level_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index('ix_flat_level_filter_oid', ['filter_oid'], unique=False)
+        batch_op.create_index('ix_flat_level_instrument_oid', ['instrument_oid', 'filter_oid'], unique=False)
 
     op.create_table('gain_linearity',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -435,10 +435,10 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_gain_linearity'))
     )
     with op.batch_alter_table('gain_linearity', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_gain_linearity_bias_oid'), ['bias_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_gain_linearity_chip_oid'), ['chip_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_gain_linearity_instrument_oid'), ['instrument_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_gain_linearity_read_noise_oid'), ['read_noise_oid'], unique=False)
+        batch_op.create_index('ix_gain_linearity_bias_oid', ['bias_oid'], unique=False)
+        batch_op.create_index('ix_gain_linearity_chip_oid', ['chip_oid'], unique=False)
+        batch_op.create_index('ix_gain_linearity_instrument_oid', ['instrument_oid', 'chip_oid'], unique=False)
+        batch_op.create_index('ix_gain_linearity_read_noise_oid', ['read_noise_oid'], unique=False)
 
     op.create_table('hot_pixel_map',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -459,10 +459,10 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_hot_pixel_map'))
     )
     with op.batch_alter_table('hot_pixel_map', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_hot_pixel_map_bias_oid'), ['bias_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_hot_pixel_map_chip_oid'), ['chip_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_hot_pixel_map_dark_oid'), ['dark_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_hot_pixel_map_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index('ix_hot_pixel_map_bias_oid', ['bias_oid'], unique=False)
+        batch_op.create_index('ix_hot_pixel_map_chip_oid', ['chip_oid'], unique=False)
+        batch_op.create_index('ix_hot_pixel_map_dark_oid', ['dark_oid'], unique=False)
+        batch_op.create_index('ix_hot_pixel_map_instrument_oid', ['instrument_oid', 'chip_oid'], unique=False)
 
     op.create_table('imstat',
     sa.Column('owner_oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -511,9 +511,9 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_master_bias'))
     )
     with op.batch_alter_table('master_bias', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_master_bias_chip_oid'), ['chip_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_master_bias_instrument_oid'), ['instrument_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_master_bias_read_noise_oid'), ['read_noise_oid'], unique=False)
+        batch_op.create_index('ix_master_bias_chip_oid', ['chip_oid'], unique=False)
+        batch_op.create_index('ix_master_bias_instrument_oid', ['instrument_oid', 'chip_oid'], unique=False)
+        batch_op.create_index('ix_master_bias_read_noise_oid', ['read_noise_oid'], unique=False)
 
     op.create_table('master_dark',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -535,10 +535,10 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_master_dark'))
     )
     with op.batch_alter_table('master_dark', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_master_dark_bias_oid'), ['bias_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_master_dark_chip_oid'), ['chip_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_master_dark_gain_oid'), ['gain_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_master_dark_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index('ix_master_dark_bias_oid', ['bias_oid'], unique=False)
+        batch_op.create_index('ix_master_dark_chip_oid', ['chip_oid'], unique=False)
+        batch_op.create_index('ix_master_dark_gain_oid', ['gain_oid'], unique=False)
+        batch_op.create_index('ix_master_dark_instrument_oid', ['instrument_oid', 'chip_oid'], unique=False)
 
     op.create_table('master_flat',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -562,12 +562,12 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_master_flat'))
     )
     with op.batch_alter_table('master_flat', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_master_flat_chip_oid'), ['chip_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_master_flat_dome_oid'), ['dome_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_master_flat_filter_oid'), ['filter_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_master_flat_instrument_oid'), ['instrument_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_master_flat_mosaic_oid'), ['mosaic_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_master_flat_twilight_oid'), ['twilight_oid'], unique=False)
+        batch_op.create_index('ix_master_flat_chip_oid', ['chip_oid', 'filter_oid'], unique=False)
+        batch_op.create_index('ix_master_flat_dome_oid', ['dome_oid'], unique=False)
+        batch_op.create_index('ix_master_flat_filter_oid', ['filter_oid'], unique=False)
+        batch_op.create_index('ix_master_flat_instrument_oid', ['instrument_oid', 'chip_oid', 'filter_oid'], unique=False)
+        batch_op.create_index('ix_master_flat_mosaic_oid', ['mosaic_oid'], unique=False)
+        batch_op.create_index('ix_master_flat_twilight_oid', ['twilight_oid'], unique=False)
 
     op.create_table('object_file',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -617,13 +617,13 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_photometric_parameters'))
     )
     with op.batch_alter_table('photometric_parameters', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_photometric_parameters_astrometry_oid'), ['astrometry_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_photometric_parameters_catalogue_oid'), ['catalogue_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_photometric_parameters_chip_oid'), ['chip_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_photometric_parameters_field_reference_oid'), ['field_reference_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_photometric_parameters_filter_oid'), ['filter_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_photometric_parameters_instrument_oid'), ['instrument_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_photometric_parameters_reduced_oid'), ['reduced_oid'], unique=False)
+        batch_op.create_index('ix_photometric_parameters_astrometry_oid', ['astrometry_oid'], unique=False)
+        batch_op.create_index('ix_photometric_parameters_catalogue_oid', ['catalogue_oid'], unique=False)
+        batch_op.create_index('ix_photometric_parameters_chip_oid', ['chip_oid', 'filter_oid'], unique=False)
+        batch_op.create_index('ix_photometric_parameters_field_reference_oid', ['field_reference_oid'], unique=False)
+        batch_op.create_index('ix_photometric_parameters_filter_oid', ['filter_oid'], unique=False)
+        batch_op.create_index('ix_photometric_parameters_instrument_oid', ['instrument_oid', 'chip_oid', 'filter_oid'], unique=False)
+        batch_op.create_index('ix_photometric_parameters_reduced_oid', ['reduced_oid'], unique=False)
 
     op.create_table('project_member',
     sa.Column('project_id', sa.Integer(), nullable=False),
@@ -652,8 +652,8 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_raw_bias_frame'))
     )
     with op.batch_alter_table('raw_bias_frame', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_raw_bias_frame_chip_oid'), ['chip_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_raw_bias_frame_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index('ix_raw_bias_frame_chip_oid', ['chip_oid'], unique=False)
+        batch_op.create_index('ix_raw_bias_frame_instrument_oid', ['instrument_oid', 'chip_oid'], unique=False)
 
     op.create_table('raw_dark_frame',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -674,8 +674,8 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_raw_dark_frame'))
     )
     with op.batch_alter_table('raw_dark_frame', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_raw_dark_frame_chip_oid'), ['chip_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_raw_dark_frame_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index('ix_raw_dark_frame_chip_oid', ['chip_oid'], unique=False)
+        batch_op.create_index('ix_raw_dark_frame_instrument_oid', ['instrument_oid', 'chip_oid'], unique=False)
 
     op.create_table('raw_dome_flat_frame',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -698,9 +698,9 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_raw_dome_flat_frame'))
     )
     with op.batch_alter_table('raw_dome_flat_frame', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_raw_dome_flat_frame_chip_oid'), ['chip_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_raw_dome_flat_frame_filter_oid'), ['filter_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_raw_dome_flat_frame_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index('ix_raw_dome_flat_frame_chip_oid', ['chip_oid'], unique=False)
+        batch_op.create_index('ix_raw_dome_flat_frame_filter_oid', ['filter_oid'], unique=False)
+        batch_op.create_index('ix_raw_dome_flat_frame_instrument_oid', ['instrument_oid', 'chip_oid'], unique=False)
 
     op.create_table('raw_science_frame',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -729,9 +729,9 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_raw_science_frame'))
     )
     with op.batch_alter_table('raw_science_frame', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_raw_science_frame_chip_oid'), ['chip_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_raw_science_frame_filter_oid'), ['filter_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_raw_science_frame_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index('ix_raw_science_frame_chip_oid', ['chip_oid'], unique=False)
+        batch_op.create_index('ix_raw_science_frame_filter_oid', ['filter_oid'], unique=False)
+        batch_op.create_index('ix_raw_science_frame_instrument_oid', ['instrument_oid', 'chip_oid'], unique=False)
 
     op.create_table('raw_twilight_flat_frame',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -754,9 +754,9 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_raw_twilight_flat_frame'))
     )
     with op.batch_alter_table('raw_twilight_flat_frame', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_raw_twilight_flat_frame_chip_oid'), ['chip_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_raw_twilight_flat_frame_filter_oid'), ['filter_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_raw_twilight_flat_frame_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index('ix_raw_twilight_flat_frame_chip_oid', ['chip_oid'], unique=False)
+        batch_op.create_index('ix_raw_twilight_flat_frame_filter_oid', ['filter_oid'], unique=False)
+        batch_op.create_index('ix_raw_twilight_flat_frame_instrument_oid', ['instrument_oid', 'chip_oid'], unique=False)
 
     op.create_table('read_noise',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -776,8 +776,8 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_read_noise'))
     )
     with op.batch_alter_table('read_noise', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_read_noise_chip_oid'), ['chip_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_read_noise_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index('ix_read_noise_chip_oid', ['chip_oid'], unique=False)
+        batch_op.create_index('ix_read_noise_instrument_oid', ['instrument_oid', 'chip_oid'], unique=False)
 
     op.create_table('reduced_science_frame',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -827,17 +827,17 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_reduced_science_frame'))
     )
     with op.batch_alter_table('reduced_science_frame', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_reduced_science_frame_bias_oid'), ['bias_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_reduced_science_frame_chip_oid'), ['chip_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_reduced_science_frame_cold_oid'), ['cold_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_reduced_science_frame_dark_oid'), ['dark_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_reduced_science_frame_filter_oid'), ['filter_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_reduced_science_frame_flat_oid'), ['flat_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_reduced_science_frame_gain_oid'), ['gain_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_reduced_science_frame_hot_oid'), ['hot_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_reduced_science_frame_instrument_oid'), ['instrument_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_reduced_science_frame_raw_oid'), ['raw_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_reduced_science_frame_sky_oid'), ['sky_oid'], unique=False)
+        batch_op.create_index('ix_reduced_science_frame_bias_oid', ['bias_oid'], unique=False)
+        batch_op.create_index('ix_reduced_science_frame_chip_oid', ['chip_oid', 'filter_oid'], unique=False)
+        batch_op.create_index('ix_reduced_science_frame_cold_oid', ['cold_oid'], unique=False)
+        batch_op.create_index('ix_reduced_science_frame_dark_oid', ['dark_oid'], unique=False)
+        batch_op.create_index('ix_reduced_science_frame_filter_oid', ['filter_oid'], unique=False)
+        batch_op.create_index('ix_reduced_science_frame_flat_oid', ['flat_oid'], unique=False)
+        batch_op.create_index('ix_reduced_science_frame_gain_oid', ['gain_oid'], unique=False)
+        batch_op.create_index('ix_reduced_science_frame_hot_oid', ['hot_oid'], unique=False)
+        batch_op.create_index('ix_reduced_science_frame_instrument_oid', ['instrument_oid', 'chip_oid', 'filter_oid'], unique=False)
+        batch_op.create_index('ix_reduced_science_frame_raw_oid', ['raw_oid'], unique=False)
+        batch_op.create_index('ix_reduced_science_frame_sky_oid', ['sky_oid'], unique=False)
 
     op.create_table('reference_catalogue',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -888,12 +888,12 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_regridded_frame'))
     )
     with op.batch_alter_table('regridded_frame', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_regridded_frame_astrometry_oid'), ['astrometry_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_regridded_frame_chip_oid'), ['chip_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_regridded_frame_filter_oid'), ['filter_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_regridded_frame_instrument_oid'), ['instrument_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_regridded_frame_photometry_oid'), ['photometry_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_regridded_frame_reduced_oid'), ['reduced_oid'], unique=False)
+        batch_op.create_index('ix_regridded_frame_astrometry_oid', ['astrometry_oid'], unique=False)
+        batch_op.create_index('ix_regridded_frame_chip_oid', ['chip_oid', 'filter_oid'], unique=False)
+        batch_op.create_index('ix_regridded_frame_filter_oid', ['filter_oid'], unique=False)
+        batch_op.create_index('ix_regridded_frame_instrument_oid', ['instrument_oid', 'chip_oid', 'filter_oid'], unique=False)
+        batch_op.create_index('ix_regridded_frame_photometry_oid', ['photometry_oid'], unique=False)
+        batch_op.create_index('ix_regridded_frame_reduced_oid', ['reduced_oid'], unique=False)
 
     op.create_table('sky_frame',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -928,16 +928,16 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_sky_frame'))
     )
     with op.batch_alter_table('sky_frame', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_sky_frame_bias_oid'), ['bias_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_sky_frame_chip_oid'), ['chip_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_sky_frame_cold_oid'), ['cold_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_sky_frame_dark_oid'), ['dark_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_sky_frame_filter_oid'), ['filter_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_sky_frame_flat_oid'), ['flat_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_sky_frame_gain_oid'), ['gain_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_sky_frame_hot_oid'), ['hot_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_sky_frame_instrument_oid'), ['instrument_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_sky_frame_raw_oid'), ['raw_oid'], unique=False)
+        batch_op.create_index('ix_sky_frame_bias_oid', ['bias_oid'], unique=False)
+        batch_op.create_index('ix_sky_frame_chip_oid', ['chip_oid', 'filter_oid'], unique=False)
+        batch_op.create_index('ix_sky_frame_cold_oid', ['cold_oid'], unique=False)
+        batch_op.create_index('ix_sky_frame_dark_oid', ['dark_oid'], unique=False)
+        batch_op.create_index('ix_sky_frame_filter_oid', ['filter_oid'], unique=False)
+        batch_op.create_index('ix_sky_frame_flat_oid', ['flat_oid'], unique=False)
+        batch_op.create_index('ix_sky_frame_gain_oid', ['gain_oid'], unique=False)
+        batch_op.create_index('ix_sky_frame_hot_oid', ['hot_oid'], unique=False)
+        batch_op.create_index('ix_sky_frame_instrument_oid', ['instrument_oid', 'chip_oid', 'filter_oid'], unique=False)
+        batch_op.create_index('ix_sky_frame_raw_oid', ['raw_oid'], unique=False)
 
     op.create_table('source_list',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -965,9 +965,9 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_source_list'))
     )
     with op.batch_alter_table('source_list', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_source_list_filter_oid'), ['filter_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_source_list_frame_oid'), ['frame_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_source_list_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index('ix_source_list_filter_oid', ['filter_oid'], unique=False)
+        batch_op.create_index('ix_source_list_frame_oid', ['frame_oid'], unique=False)
+        batch_op.create_index('ix_source_list_instrument_oid', ['instrument_oid', 'filter_oid'], unique=False)
 
     op.create_table('twilight_flat',
     sa.Column('oid', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -993,13 +993,13 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('oid', name=op.f('pk_twilight_flat'))
     )
     with op.batch_alter_table('twilight_flat', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_twilight_flat_bias_oid'), ['bias_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_twilight_flat_chip_oid'), ['chip_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_twilight_flat_dark_oid'), ['dark_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_twilight_flat_filter_oid'), ['filter_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_twilight_flat_gain_oid'), ['gain_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_twilight_flat_hot_oid'), ['hot_oid'], unique=False)
-        batch_op.create_index(batch_op.f('ix_twilight_flat_instrument_oid'), ['instrument_oid'], unique=False)
+        batch_op.create_index('ix_twilight_flat_bias_oid', ['bias_oid'], unique=False)
+        batch_op.create_index('ix_twilight_flat_chip_oid', ['chip_oid', 'filter_oid'], unique=False)
+        batch_op.create_index('ix_twilight_flat_dark_oid', ['dark_oid'], unique=False)
+        batch_op.create_index('ix_twilight_flat_filter_oid', ['filter_oid'], unique=False)
+        batch_op.create_index('ix_twilight_flat_gain_oid', ['gain_oid'], unique=False)
+        batch_op.create_index('ix_twilight_flat_hot_oid', ['hot_oid'], unique=False)
+        batch_op.create_index('ix_twilight_flat_instrument_oid', ['instrument_oid', 'chip_oid', 'filter_oid'], unique=False)
 
     op.create_table('want',
     sa.Column('target', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
@@ -1020,41 +1020,41 @@ def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     op.drop_table('want')
     with op.batch_alter_table('twilight_flat', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_twilight_flat_instrument_oid'))
-        batch_op.drop_index(batch_op.f('ix_twilight_flat_hot_oid'))
-        batch_op.drop_index(batch_op.f('ix_twilight_flat_gain_oid'))
-        batch_op.drop_index(batch_op.f('ix_twilight_flat_filter_oid'))
-        batch_op.drop_index(batch_op.f('ix_twilight_flat_dark_oid'))
-        batch_op.drop_index(batch_op.f('ix_twilight_flat_chip_oid'))
-        batch_op.drop_index(batch_op.f('ix_twilight_flat_bias_oid'))
+        batch_op.drop_index('ix_twilight_flat_instrument_oid')
+        batch_op.drop_index('ix_twilight_flat_hot_oid')
+        batch_op.drop_index('ix_twilight_flat_gain_oid')
+        batch_op.drop_index('ix_twilight_flat_filter_oid')
+        batch_op.drop_index('ix_twilight_flat_dark_oid')
+        batch_op.drop_index('ix_twilight_flat_chip_oid')
+        batch_op.drop_index('ix_twilight_flat_bias_oid')
 
     op.drop_table('twilight_flat')
     with op.batch_alter_table('source_list', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_source_list_instrument_oid'))
-        batch_op.drop_index(batch_op.f('ix_source_list_frame_oid'))
-        batch_op.drop_index(batch_op.f('ix_source_list_filter_oid'))
+        batch_op.drop_index('ix_source_list_instrument_oid')
+        batch_op.drop_index('ix_source_list_frame_oid')
+        batch_op.drop_index('ix_source_list_filter_oid')
 
     op.drop_table('source_list')
     with op.batch_alter_table('sky_frame', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_sky_frame_raw_oid'))
-        batch_op.drop_index(batch_op.f('ix_sky_frame_instrument_oid'))
-        batch_op.drop_index(batch_op.f('ix_sky_frame_hot_oid'))
-        batch_op.drop_index(batch_op.f('ix_sky_frame_gain_oid'))
-        batch_op.drop_index(batch_op.f('ix_sky_frame_flat_oid'))
-        batch_op.drop_index(batch_op.f('ix_sky_frame_filter_oid'))
-        batch_op.drop_index(batch_op.f('ix_sky_frame_dark_oid'))
-        batch_op.drop_index(batch_op.f('ix_sky_frame_cold_oid'))
-        batch_op.drop_index(batch_op.f('ix_sky_frame_chip_oid'))
-        batch_op.drop_index(batch_op.f('ix_sky_frame_bias_oid'))
+        batch_op.drop_index('ix_sky_frame_raw_oid')
+        batch_op.drop_index('ix_sky_frame_instrument_oid')
+        batch_op.drop_index('ix_sky_frame_hot_oid')
+        batch_op.drop_index('ix_sky_frame_gain_oid')
+        batch_op.drop_index('ix_sky_frame_flat_oid')
+        batch_op.drop_index('ix_sky_frame_filter_oid')
+        batch_op.drop_index('ix_sky_frame_dark_oid')
+        batch_op.drop_index('ix_sky_frame_cold_oid')
+        batch_op.drop_index('ix_sky_frame_chip_oid')
+        batch_op.drop_index('ix_sky_frame_bias_oid')
 
     op.drop_table('sky_frame')
     with op.batch_alter_table('regridded_frame', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_regridded_frame_reduced_oid'))
-        batch_op.drop_index(batch_op.f('ix_regridded_frame_photometry_oid'))
-        batch_op.drop_index(batch_op.f('ix_regridded_frame_instrument_oid'))
-        batch_op.drop_index(batch_op.f('ix_regridded_frame_filter_oid'))
-        batch_op.drop_index(batch_op.f('ix_regridded_frame_chip_oid'))
-        batch_op.drop_index(batch_op.f('ix_regridded_frame_astrometry_oid'))
+        batch_op.drop_index('ix_regridded_frame_reduced_oid')
+        batch_op.drop_index('ix_regridded_frame_photometry_oid')
+        batch_op.drop_index('ix_regridded_frame_instrument_oid')
+        batch_op.drop_index('ix_regridded_frame_filter_oid')
+        batch_op.drop_index('ix_regridded_frame_chip_oid')
+        batch_op.drop_index('ix_regridded_frame_astrometry_oid')
 
     op.drop_table('regridded_frame')
     with op.batch_alter_table('reference_catalogue', schema=None) as batch_op:
@@ -1062,61 +1062,61 @@ def downgrade() -> None:
 
     op.drop_table('reference_catalogue')
     with op.batch_alter_table('reduced_science_frame', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_reduced_science_frame_sky_oid'))
-        batch_op.drop_index(batch_op.f('ix_reduced_science_frame_raw_oid'))
-        batch_op.drop_index(batch_op.f('ix_reduced_science_frame_instrument_oid'))
-        batch_op.drop_index(batch_op.f('ix_reduced_science_frame_hot_oid'))
-        batch_op.drop_index(batch_op.f('ix_reduced_science_frame_gain_oid'))
-        batch_op.drop_index(batch_op.f('ix_reduced_science_frame_flat_oid'))
-        batch_op.drop_index(batch_op.f('ix_reduced_science_frame_filter_oid'))
-        batch_op.drop_index(batch_op.f('ix_reduced_science_frame_dark_oid'))
-        batch_op.drop_index(batch_op.f('ix_reduced_science_frame_cold_oid'))
-        batch_op.drop_index(batch_op.f('ix_reduced_science_frame_chip_oid'))
-        batch_op.drop_index(batch_op.f('ix_reduced_science_frame_bias_oid'))
+        batch_op.drop_index('ix_reduced_science_frame_sky_oid')
+        batch_op.drop_index('ix_reduced_science_frame_raw_oid')
+        batch_op.drop_index('ix_reduced_science_frame_instrument_oid')
+        batch_op.drop_index('ix_reduced_science_frame_hot_oid')
+        batch_op.drop_index('ix_reduced_science_frame_gain_oid')
+        batch_op.drop_index('ix_reduced_science_frame_flat_oid')
+        batch_op.drop_index('ix_reduced_science_frame_filter_oid')
+        batch_op.drop_index('ix_reduced_science_frame_dark_oid')
+        batch_op.drop_index('ix_reduced_science_frame_cold_oid')
+        batch_op.drop_index('ix_reduced_science_frame_chip_oid')
+        batch_op.drop_index('ix_reduced_science_frame_bias_oid')
 
     op.drop_table('reduced_science_frame')
     with op.batch_alter_table('read_noise', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_read_noise_instrument_oid'))
-        batch_op.drop_index(batch_op.f('ix_read_noise_chip_oid'))
+        batch_op.drop_index('ix_read_noise_instrument_oid')
+        batch_op.drop_index('ix_read_noise_chip_oid')
 
     op.drop_table('read_noise')
     with op.batch_alter_table('raw_twilight_flat_frame', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_raw_twilight_flat_frame_instrument_oid'))
-        batch_op.drop_index(batch_op.f('ix_raw_twilight_flat_frame_filter_oid'))
-        batch_op.drop_index(batch_op.f('ix_raw_twilight_flat_frame_chip_oid'))
+        batch_op.drop_index('ix_raw_twilight_flat_frame_instrument_oid')
+        batch_op.drop_index('ix_raw_twilight_flat_frame_filter_oid')
+        batch_op.drop_index('ix_raw_twilight_flat_frame_chip_oid')
 
     op.drop_table('raw_twilight_flat_frame')
     with op.batch_alter_table('raw_science_frame', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_raw_science_frame_instrument_oid'))
-        batch_op.drop_index(batch_op.f('ix_raw_science_frame_filter_oid'))
-        batch_op.drop_index(batch_op.f('ix_raw_science_frame_chip_oid'))
+        batch_op.drop_index('ix_raw_science_frame_instrument_oid')
+        batch_op.drop_index('ix_raw_science_frame_filter_oid')
+        batch_op.drop_index('ix_raw_science_frame_chip_oid')
 
     op.drop_table('raw_science_frame')
     with op.batch_alter_table('raw_dome_flat_frame', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_raw_dome_flat_frame_instrument_oid'))
-        batch_op.drop_index(batch_op.f('ix_raw_dome_flat_frame_filter_oid'))
-        batch_op.drop_index(batch_op.f('ix_raw_dome_flat_frame_chip_oid'))
+        batch_op.drop_index('ix_raw_dome_flat_frame_instrument_oid')
+        batch_op.drop_index('ix_raw_dome_flat_frame_filter_oid')
+        batch_op.drop_index('ix_raw_dome_flat_frame_chip_oid')
 
     op.drop_table('raw_dome_flat_frame')
     with op.batch_alter_table('raw_dark_frame', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_raw_dark_frame_instrument_oid'))
-        batch_op.drop_index(batch_op.f('ix_raw_dark_frame_chip_oid'))
+        batch_op.drop_index('ix_raw_dark_frame_instrument_oid')
+        batch_op.drop_index('ix_raw_dark_frame_chip_oid')
 
     op.drop_table('raw_dark_frame')
     with op.batch_alter_table('raw_bias_frame', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_raw_bias_frame_instrument_oid'))
-        batch_op.drop_index(batch_op.f('ix_raw_bias_frame_chip_oid'))
+        batch_op.drop_index('ix_raw_bias_frame_instrument_oid')
+        batch_op.drop_index('ix_raw_bias_frame_chip_oid')
 
     op.drop_table('raw_bias_frame')
     op.drop_table('project_member')
     with op.batch_alter_table('photometric_parameters', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_photometric_parameters_reduced_oid'))
-        batch_op.drop_index(batch_op.f('ix_photometric_parameters_instrument_oid'))
-        batch_op.drop_index(batch_op.f('ix_photometric_parameters_filter_oid'))
-        batch_op.drop_index(batch_op.f('ix_photometric_parameters_field_reference_oid'))
-        batch_op.drop_index(batch_op.f('ix_photometric_parameters_chip_oid'))
-        batch_op.drop_index(batch_op.f('ix_photometric_parameters_catalogue_oid'))
-        batch_op.drop_index(batch_op.f('ix_photometric_parameters_astrometry_oid'))
+        batch_op.drop_index('ix_photometric_parameters_reduced_oid')
+        batch_op.drop_index('ix_photometric_parameters_instrument_oid')
+        batch_op.drop_index('ix_photometric_parameters_filter_oid')
+        batch_op.drop_index('ix_photometric_parameters_field_reference_oid')
+        batch_op.drop_index('ix_photometric_parameters_chip_oid')
+        batch_op.drop_index('ix_photometric_parameters_catalogue_oid')
+        batch_op.drop_index('ix_photometric_parameters_astrometry_oid')
 
     op.drop_table('photometric_parameters')
     with op.batch_alter_table('object_file', schema=None) as batch_op:
@@ -1124,25 +1124,25 @@ def downgrade() -> None:
 
     op.drop_table('object_file')
     with op.batch_alter_table('master_flat', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_master_flat_twilight_oid'))
-        batch_op.drop_index(batch_op.f('ix_master_flat_mosaic_oid'))
-        batch_op.drop_index(batch_op.f('ix_master_flat_instrument_oid'))
-        batch_op.drop_index(batch_op.f('ix_master_flat_filter_oid'))
-        batch_op.drop_index(batch_op.f('ix_master_flat_dome_oid'))
-        batch_op.drop_index(batch_op.f('ix_master_flat_chip_oid'))
+        batch_op.drop_index('ix_master_flat_twilight_oid')
+        batch_op.drop_index('ix_master_flat_mosaic_oid')
+        batch_op.drop_index('ix_master_flat_instrument_oid')
+        batch_op.drop_index('ix_master_flat_filter_oid')
+        batch_op.drop_index('ix_master_flat_dome_oid')
+        batch_op.drop_index('ix_master_flat_chip_oid')
 
     op.drop_table('master_flat')
     with op.batch_alter_table('master_dark', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_master_dark_instrument_oid'))
-        batch_op.drop_index(batch_op.f('ix_master_dark_gain_oid'))
-        batch_op.drop_index(batch_op.f('ix_master_dark_chip_oid'))
-        batch_op.drop_index(batch_op.f('ix_master_dark_bias_oid'))
+        batch_op.drop_index('ix_master_dark_instrument_oid')
+        batch_op.drop_index('ix_master_dark_gain_oid')
+        batch_op.drop_index('ix_master_dark_chip_oid')
+        batch_op.drop_index('ix_master_dark_bias_oid')
 
     op.drop_table('master_dark')
     with op.batch_alter_table('master_bias', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_master_bias_read_noise_oid'))
-        batch_op.drop_index(batch_op.f('ix_master_bias_instrument_oid'))
-        batch_op.drop_index(batch_op.f('ix_master_bias_chip_oid'))
+        batch_op.drop_index('ix_master_bias_read_noise_oid')
+        batch_op.drop_index('ix_master_bias_instrument_oid')
+        batch_op.drop_index('ix_master_bias_chip_oid')
 
     op.drop_table('master_bias')
     with op.batch_alter_table('instrument', schema=None) as batch_op:
@@ -1151,33 +1151,33 @@ def downgrade() -> None:
     op.drop_table('instrument')
     op.drop_table('imstat')
     with op.batch_alter_table('hot_pixel_map', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_hot_pixel_map_instrument_oid'))
-        batch_op.drop_index(batch_op.f('ix_hot_pixel_map_dark_oid'))
-        batch_op.drop_index(batch_op.f('ix_hot_pixel_map_chip_oid'))
-        batch_op.drop_index(batch_op.f('ix_hot_pixel_map_bias_oid'))
+        batch_op.drop_index('ix_hot_pixel_map_instrument_oid')
+        batch_op.drop_index('ix_hot_pixel_map_dark_oid')
+        batch_op.drop_index('ix_hot_pixel_map_chip_oid')
+        batch_op.drop_index('ix_hot_pixel_map_bias_oid')
 
     op.drop_table('hot_pixel_map')
     with op.batch_alter_table('gain_linearity', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_gain_linearity_read_noise_oid'))
-        batch_op.drop_index(batch_op.f('ix_gain_linearity_instrument_oid'))
-        batch_op.drop_index(batch_op.f('ix_gain_linearity_chip_oid'))
-        batch_op.drop_index(batch_op.f('ix_gain_linearity_bias_oid'))
+        batch_op.drop_index('ix_gain_linearity_read_noise_oid')
+        batch_op.drop_index('ix_gain_linearity_instrument_oid')
+        batch_op.drop_index('ix_gain_linearity_chip_oid')
+        batch_op.drop_index('ix_gain_linearity_bias_oid')
 
     op.drop_table('gain_linearity')
     with op.batch_alter_table('flat_level', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_flat_level_instrument_oid'))
-        batch_op.drop_index(batch_op.f('ix_flat_level_filter_oid'))
+        batch_op.drop_index('ix_flat_level_instrument_oid')
+        batch_op.drop_index('ix_flat_level_filter_oid')
 
     op.drop_table('flat_level')
     with op.batch_alter_table('filter', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_filter_name'))
-        batch_op.drop_index(batch_op.f('ix_filter_instrument_oid'))
+        batch_op.drop_index('ix_filter_instrument_oid')
 
     op.drop_table('filter')
     with op.batch_alter_table('field_reference', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_field_reference_instrument_oid'))
-        batch_op.drop_index(batch_op.f('ix_field_reference_filter_oid'))
-        batch_op.drop_index(batch_op.f('ix_field_reference_chip_oid'))
+        batch_op.drop_index('ix_field_reference_instrument_oid')
+        batch_op.drop_index('ix_field_reference_filter_oid')
+        batch_op.drop_index('ix_field_reference_chip_oid')
 
     op.drop_table('field_reference')
     with op.batch_alter_table('edge', schema=None) as batch_op:
@@ -1185,39 +1185,39 @@ def downgrade() -> None:
 
     op.drop_table('edge')
     with op.batch_alter_table('dome_flat', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_dome_flat_instrument_oid'))
-        batch_op.drop_index(batch_op.f('ix_dome_flat_hot_oid'))
-        batch_op.drop_index(batch_op.f('ix_dome_flat_gain_oid'))
-        batch_op.drop_index(batch_op.f('ix_dome_flat_filter_oid'))
-        batch_op.drop_index(batch_op.f('ix_dome_flat_dark_oid'))
-        batch_op.drop_index(batch_op.f('ix_dome_flat_chip_oid'))
-        batch_op.drop_index(batch_op.f('ix_dome_flat_bias_oid'))
+        batch_op.drop_index('ix_dome_flat_instrument_oid')
+        batch_op.drop_index('ix_dome_flat_hot_oid')
+        batch_op.drop_index('ix_dome_flat_gain_oid')
+        batch_op.drop_index('ix_dome_flat_filter_oid')
+        batch_op.drop_index('ix_dome_flat_dark_oid')
+        batch_op.drop_index('ix_dome_flat_chip_oid')
+        batch_op.drop_index('ix_dome_flat_bias_oid')
 
     op.drop_table('dome_flat')
     with op.batch_alter_table('cold_pixel_map', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_cold_pixel_map_instrument_oid'))
-        batch_op.drop_index(batch_op.f('ix_cold_pixel_map_flat_oid'))
-        batch_op.drop_index(batch_op.f('ix_cold_pixel_map_filter_oid'))
-        batch_op.drop_index(batch_op.f('ix_cold_pixel_map_chip_oid'))
+        batch_op.drop_index('ix_cold_pixel_map_instrument_oid')
+        batch_op.drop_index('ix_cold_pixel_map_flat_oid')
+        batch_op.drop_index('ix_cold_pixel_map_filter_oid')
+        batch_op.drop_index('ix_cold_pixel_map_chip_oid')
 
     op.drop_table('cold_pixel_map')
     with op.batch_alter_table('coadd_frame', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_coadd_frame_instrument_oid'))
-        batch_op.drop_index(batch_op.f('ix_coadd_frame_filter_oid'))
+        batch_op.drop_index('ix_coadd_frame_instrument_oid')
+        batch_op.drop_index('ix_coadd_frame_filter_oid')
 
     op.drop_table('coadd_frame')
     with op.batch_alter_table('chip', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_chip_name'))
-        batch_op.drop_index(batch_op.f('ix_chip_instrument_oid'))
+        batch_op.drop_index('ix_chip_instrument_oid')
 
     op.drop_table('chip')
     with op.batch_alter_table('astrometric_parameters', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_astrometric_parameters_reduced_oid'))
-        batch_op.drop_index(batch_op.f('ix_astrometric_parameters_instrument_oid'))
-        batch_op.drop_index(batch_op.f('ix_astrometric_parameters_filter_oid'))
-        batch_op.drop_index(batch_op.f('ix_astrometric_parameters_field_reference_oid'))
-        batch_op.drop_index(batch_op.f('ix_astrometric_parameters_chip_oid'))
-        batch_op.drop_index(batch_op.f('ix_astrometric_parameters_catalogue_oid'))
+        batch_op.drop_index('ix_astrometric_parameters_reduced_oid')
+        batch_op.drop_index('ix_astrometric_parameters_instrument_oid')
+        batch_op.drop_index('ix_astrometric_parameters_filter_oid')
+        batch_op.drop_index('ix_astrometric_parameters_field_reference_oid')
+        batch_op.drop_index('ix_astrometric_parameters_chip_oid')
+        batch_op.drop_index('ix_astrometric_parameters_catalogue_oid')
 
     op.drop_table('astrometric_parameters')
     op.drop_table('touched')

@@ -37,6 +37,9 @@ def test_columns_come_from_the_class_and_its_abstract_bases():
     assert list(table.columns.keys()) == ["oid", "chip_oid", "filter_oid", "filename", "exposure", "raw_oid", "flat_oid", "sky", "good"]
     assert table.c.sky.info == {"unit": "e-", "role": "attribute"} and table.c.sky.doc == "level of the sky"
     assert not table.c.exposure.nullable and not table.c.chip_oid.nullable and table.c.flat_oid.nullable
+    assert {index.name: [column.name for column in index.columns] for index in table.indexes} == {
+        "ix_persist_sky__reduced_chip_oid": ["chip_oid", "filter_oid"], "ix_persist_sky__reduced_filter_oid": ["filter_oid"],
+        "ix_persist_sky__reduced_raw_oid": ["raw_oid"], "ix_persist_sky__reduced_flat_oid": ["flat_oid"]}
     assert list(Corrected.__mapping__.table.columns.keys()) == ["oid", "crosstalk"]
     assert Corrected.__mapping__.tables == (table, Corrected.__mapping__.table)
     assert [c.name for c in Imstat.__mapping__.table.primary_key] == ["owner_oid", "slot"]
