@@ -148,10 +148,14 @@ class Database:
             yield other
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Give all connections back.
+
+        SQLite then measures its indexes anew where that is due, unless others are writing, or the database is gone.
+        """
         global _default
         if self.dialect == "sqlite":
-            with self.engine.connect() as connection:
+            with contextlib.suppress(sa.exc.DBAPIError, InstanceError), self.engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA busy_timeout=0")
                 connection.exec_driver_sql("PRAGMA optimize")
         self.engine.dispose()
         if _default is self:
