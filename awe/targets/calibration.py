@@ -45,9 +45,11 @@ def stated(assembled: Assembled, name: str) -> list[float | None]:
 
 
 def gains(target: Any, assembled: Assembled, measured: Any) -> list[float]:
-    """The gain of each amplifier in e-/ADU: measured, else stated, else 1 with a flag."""
+    """The gain of each amplifier in e-/ADU: measured, else stated, else 1 with a flag; an uncertain measurement comes second."""
     known = stated(assembled, "gain")
-    found = listed(measured.gains) if measured is not None else [None] * len(known)
+    found: list[float | None] = listed(measured.gains) if measured is not None else [None] * len(known)
+    if measured is not None and measured.quality_flags & Flag.GAIN_UNCERTAIN:
+        known, found = found, known
     chosen = [one if one is not None else other for one, other in zip(found, known, strict=True)]
     if any(one is None for one in chosen):
         target.raise_flag(Flag.GAIN_UNKNOWN)

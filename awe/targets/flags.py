@@ -52,6 +52,8 @@ class Flag(enum.IntFlag):
     """An overscan correction was asked, and an amplifier has no overscan."""
     SHAPE_ONLY = 1 << 40
     """One of dome and twilight was missing, so the flat is the other alone."""
+    GAIN_UNCERTAIN = 1 << 41
+    """The noise of the flats is not that of photons alone; a stated gain is used rather than the measured one."""
 
 
 #: Flags from here on tell, and do not keep an object from being used.
