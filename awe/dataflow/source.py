@@ -103,6 +103,7 @@ def unwrapped(function: Any) -> FunctionType:
             return found
 
 
+@functools.cache
 def normalised(function: FunctionType) -> str:
     """The source of a function without comments, docstrings, annotations and layout."""
     try:
