@@ -33,8 +33,8 @@ SNR = 100.0
 MATCH, NEIGHBOURS, SPOILT = 1.0, 4.0, 2.5
 #: A star is left out where its neighbours add more than this part of its light.
 BLENDED = 0.005
-#: FLAGS of sources that are saturated or cut off by the border of the image.
-CUT = 4 | 8 | 16
+#: FLAGS of sources that are saturated, cut off by the border of the image, or whose position was given up.
+CUT = 4 | 8 | 16 | 32
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class CoaddFrame(BaseFrame):
 
     depth = attribute(int, "number of frames averaged")
     zero_point = attribute(float, "magnitude of one unit", unit="mag")
-    zero_point_error = attribute(float, "standard error of the zero point where the coverage is as its median", unit="mag")
+    zero_point_error = attribute(float, "standard error of the zero point: the mean of the frames', whose reference stars are the same", unit="mag")
     pixel_scale = attribute(float, "size of a pixel", unit="arcsec")
     x0 = attribute(int, "first column on the grid of the tile", unit="pix")
     y0 = attribute(int, "first row on the grid of the tile", unit="pix")
@@ -69,7 +69,7 @@ class CoaddFrame(BaseFrame):
         there = found.coverage > 0
         self.coverage = float(np.median(found.coverage[there])) if there.any() else 0.0
         errors = [frame.photometry.error or 0.0 for frame in self.frames]
-        self.zero_point_error = float(np.sqrt(np.mean(np.square(np.nan_to_num(errors))) / max(self.coverage, 1.0)))
+        self.zero_point_error = float(np.mean(np.nan_to_num(errors)))
         used = int(found.coverage.sum())
         self.rejected_fraction = int(found.rejected.sum()) / max(used + int(found.rejected.sum()), 1)
         self.effective_gain = float(np.median([1.0 / frame.flux_scale for frame in self.frames]) * max(self.coverage, 1.0))

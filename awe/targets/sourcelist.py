@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from astropy.io import fits
 from scipy.ndimage import gaussian_filter, minimum_filter
 
 from awe.catalogues.column import Column
@@ -21,8 +22,9 @@ from awe.dataflow.limits import Limit
 from awe.persist.declare import attribute, depends_on, key, parameter
 from awe.science.background import background
 from awe.science.mask import NO_WEIGHT
+from awe.science.mixture import mixed_fraction
 from awe.science.photometry import POGSON, empty_aperture_ratio, growth, radii_of, total_flux
-from awe.science.psf import seeing
+from awe.science.psf import seeing, stars
 from awe.science.sourcecolumns import columns
 from awe.science.sources import extract, with_sky
 from awe.targets.coadd import CoaddFrame, tile_of_field
@@ -44,6 +46,10 @@ TOTAL = {
     "NEXP_MIN": Column("NEXP_MIN", "", "meta.number;obs", "fewest frames averaged within the main aperture; where it is less than NEXP a "
                        "frame ends there, and the shape of the source is not that of its neighbours", "float64"),
 }
+
+
+#: Flux error per variation of the coverage and spread of the PSFs, from simulated edges in all directions.
+EDGE = 0.4
 
 
 class SourceList(Product):
@@ -89,7 +95,7 @@ class SourceList(Product):
         found = extract(image.data, image.variance, image.mask, radii=radii, **options)
         self.seeing, self.n_sources = first.arcsec(wcs.pixel_scale), len(found)
         self.error_scale = self.measure_error_scale(image, sky, radii[2])
-        columns_of_sky = {**with_sky(found, wcs, self.zero_point), **self.totals(found, radii, self.shape_error(found, image, fwhm)),
+        columns_of_sky = {**with_sky(found, wcs, self.zero_point), **self.totals(found, image, radii, fwhm),
                           **coverages(found, image, radii[2])}
         meta = {"zero_point": self.zero_point, "filter": self.filter.name, "object": self.object}
         self._table = described(found, columns_of_sky, columns(radii), "count/s", TOTAL, meta)
@@ -108,7 +114,7 @@ class SourceList(Product):
         """The relative error of fluxes where a frame ends within a source.
 
         There the frames that go in change within the source, and with them the shape of the PSF.  The error is the variation of the
-        coverage, weighted by the PSF, times the spread of the peaks of the frames' PSFs.
+        coverage, weighted by the PSF, times the spread of the peaks of the frames' PSFs, times `EDGE`.
         """
         seeings = np.array([frame.seeing for frame in self.frame.frames if frame.seeing and math.isfinite(frame.seeing)])
         if image.coverage is None or len(seeings) < 2 or not math.isfinite(fwhm):
@@ -118,18 +124,40 @@ class SourceList(Product):
         mean, square = (gaussian_filter(plane, fwhm / 2.355, mode="nearest") for plane in (cover, cover**2))
         x, y = pixel_of(found, image)
         varies = np.sqrt(np.maximum(square - mean**2, 0))[y, x] / np.maximum(mean[y, x], 1e-3)
-        return np.asarray(varies * float(np.std(peaks) / np.mean(peaks)), np.float64)
+        return np.asarray(EDGE * varies * float(np.std(peaks) / np.mean(peaks)), np.float64)
 
-    def totals(self, found: Any, radii: tuple[float, ...], shape_error: Any) -> dict[str, Any]:
-        """Total fluxes and magnitudes of point sources."""
+    def totals(self, found: Any, image: Image, radii: tuple[float, ...], fwhm: float) -> dict[str, Any]:
+        """Total fluxes and magnitudes of point sources, by the curve of growth of the PSFs that are mixed at each."""
         curve = growth(found, radii)
         self.aperture_fraction = float(curve.fraction[2]) if math.isfinite(curve.fraction[2]) else 1.0
         curve.fraction[2] = self.aperture_fraction
         flux, error = total_flux(found, curve)
-        error = np.hypot(error * self.error_scale, shape_error * np.abs(flux))
+        mixed = self.mixed(found, image, radii, curve.fraction, fwhm)
+        flux, error = flux / mixed, error / mixed
+        error = np.hypot(error * self.error_scale, self.shape_error(found, image, fwhm) * np.abs(flux))
         positive = np.where(flux > 0, flux, np.nan)
         return {"FLUX_TOTAL": flux, "FLUXERR_TOTAL": error, "MAG_TOTAL": self.zero_point - 2.5 * np.log10(positive),
                 "MAGERR_TOTAL": np.hypot(POGSON * error / positive, self.frame.zero_point_error or 0.0)}
+
+    def mixed(self, found: Any, image: Image, radii: tuple[float, ...], fraction: Any, fwhm: float) -> Any:
+        """The part of its light that the main aperture holds at each source, over that part for the stars of the curve of growth."""
+        bright = stars(found)
+        if not math.isfinite(fwhm) or not len(bright):
+            return np.ones(len(found))
+        weights, seeings = self.weights_at(*pixel_of(found, image)), [frame.seeing / self.frame.pixel_scale for frame in self.frame.frames]
+        part = mixed_fraction(weights, seeings, radii[2], radii, fraction, fwhm)
+        return part / float(np.median(part[bright]))
+
+    def weights_at(self, x: Any, y: Any) -> Any:
+        """The weight of each frame of the coadd at some pixels of it; 0 where a frame does not reach."""
+        found = []
+        for frame in self.frame.frames:
+            with fits.open(frame.path()) as hdus:
+                plane = hdus["WEIGHT"].data
+                column, row = x + self.frame.x0 - frame.x0, y + self.frame.y0 - frame.y0
+                inside = (column >= 0) & (row >= 0) & (column < plane.shape[1]) & (row < plane.shape[0])
+                found.append(np.where(inside, plane[np.where(inside, row, 0), np.where(inside, column, 0)], 0.0))
+        return np.array(found)
 
     def five_sigma(self, image: Image, radius: float) -> float:
         """The magnitude of a point source whose flux is five times its error, where the coadd is as deep as its median."""
