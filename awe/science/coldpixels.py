@@ -10,6 +10,10 @@ from awe.errors import FitsError
 from awe.science.hotpixels import PixelMap
 from awe.science.lowpass import local_medians, lowpass
 from awe.science.mask import Bit
+from awe.science.phases import phase_levels, spread_phases
+
+#: Phases whose responses differ by less are those of one read-out.
+INTERLEAVED = 0.05
 
 
 def cold_pixels(flat: NDArray[Any], variance: NDArray[Any] | None = None, low: float = 0.8, high: float = 1.2,
@@ -18,7 +22,8 @@ def cold_pixels(flat: NDArray[Any], variance: NDArray[Any] | None = None, low: f
     """Find pixels whose response relative to their surroundings is outside [low, high].
 
     The response must be outside relative to the low frequencies of the flat and relative to the median of the
-    11 x 11 pixels around, so that the edge of a vignetted field is not taken for cold pixels.
+    11 x 11 pixels around, so that the edge of a vignetted field is not taken for cold pixels. Rows or columns that
+    are read out in turn by different electronics (`awe.science.phases`) are brought to one response first.
 
     Parameters
     ----------
@@ -57,6 +62,7 @@ def cold_pixels(flat: NDArray[Any], variance: NDArray[Any] | None = None, low: f
     with np.errstate(invalid="ignore"):
         dead = ~(flat > 0)
     cold = dead & ~skip
+    flat, variance = _one_response(flat, variance, skip | dead, scale)
     for _ in range(max(1, iterations)):
         smooth = lowpass(flat, scale, skip | cold | dead)
         response = np.divide(flat, smooth, out=np.zeros(flat.shape, np.float32), where=(smooth > 0) & ~dead,
@@ -71,6 +77,18 @@ def cold_pixels(flat: NDArray[Any], variance: NDArray[Any] | None = None, low: f
             break
         cold = found
     return PixelMap(np.where(cold, np.uint16(Bit.COLD), np.uint16(0)).astype(np.uint16), int(cold.sum()))
+
+
+def _one_response(flat: NDArray[Any], variance: NDArray[Any] | None, skip: NDArray[np.bool_],
+                  scale: float) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """The flat divided by the pattern of interleaved read-outs, where there is one."""
+    smooth = lowpass(flat, scale, skip)
+    ratio = np.divide(flat, smooth, out=np.full(flat.shape, np.nan, np.float32), where=(smooth > 0) & ~skip, casting="same_kind")
+    levels = phase_levels(ratio)
+    if not np.isfinite(levels).all() or levels.min() <= 0 or np.ptp(levels) < INTERLEAVED:
+        return flat, variance
+    pattern = spread_phases(levels / np.median(levels), flat.shape)
+    return flat / pattern, None if variance is None else variance / pattern**2
 
 
 def _alone(flat: NDArray[Any], cold: NDArray[np.bool_], skip: NDArray[np.bool_], low: float,

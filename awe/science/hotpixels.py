@@ -11,6 +11,7 @@ from awe.errors import FitsError
 from awe.science.imstat import clipped
 from awe.science.lowpass import local_medians, lowpass
 from awe.science.mask import Bit
+from awe.science.phases import phase_levels, spread_phases
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +65,7 @@ def hot_pixels(data: NDArray[Any], noise: float | NDArray[Any] | None = None, th
     skip = ~np.isfinite(data) if mask is None else ~np.isfinite(data) | (mask != 0)
     stated = np.asarray(0.0 if noise is None else noise, np.float64)
     hot = np.zeros(data.shape, np.bool_)
+    data = _one_level(data, skip, scale)
     for _ in range(max(1, iterations)):
         excess = data - lowpass(data, scale, skip | hot)
         scatter = clipped(excess[~(skip | hot)], 4.0)[1]
@@ -76,3 +78,13 @@ def hot_pixels(data: NDArray[Any], noise: float | NDArray[Any] | None = None, th
             break
         hot = found
     return PixelMap(np.where(hot, np.uint16(Bit.HOT), np.uint16(0)).astype(np.uint16), int(hot.sum()))
+
+
+def _one_level(data: NDArray[Any], skip: NDArray[np.bool_], scale: float) -> NDArray[Any]:
+    """The image less the pattern of interleaved read-outs (`awe.science.phases`), where that is larger than the scatter."""
+    excess = data - lowpass(data, scale, skip)
+    levels = phase_levels(excess, skip)
+    if not np.isfinite(levels).all():
+        return data
+    pattern = spread_phases(levels - np.median(levels), data.shape)
+    return data - pattern if np.ptp(levels) > clipped((excess - pattern)[~skip], 4.0)[1] else data
