@@ -20,13 +20,12 @@ def postgresql_server() -> str:
     return server.get_uri().replace("postgresql://", "postgresql+psycopg://")
 
 
-def new_database(server: str, template: str | None = None) -> str:
-    """The address of a new database of a server: empty, or a copy of the one at the address `template`."""
+def new_database(server: str) -> str:
+    """The address of a new and empty database of a server."""
     name = f"awe_{uuid.uuid4().hex[:12]}"
-    like = "" if template is None else f" TEMPLATE {sa.make_url(template).database}"
     engine = sa.create_engine(sa.make_url(server), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}{like}")
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
     engine.dispose()
     return sa.make_url(server).set(database=name).render_as_string(hide_password=False)
 

@@ -1,0 +1,186 @@
+"""A process that dies at any moment leaves what `awe fsck` finds whole, and what the next `get` goes on from at once."""
+from __future__ import annotations
+
+import datetime
+import os
+import random
+import signal
+import time
+
+import pytest
+import sqlalchemy as sa
+
+from awe.dataflow import faults, jobs
+from awe.dataflow.instance import Instance
+from awe.errors import ConfigError
+from awe.persist import tables
+from awe.targets import SourceList
+from tests.robustness.conftest import opened
+from tests.robustness.homes import Home, fsck, started
+from tests.robustness.observatory import MADE, Heap, Stack, fingerprints
+from tests.targets import walk
+
+SEED = random.SystemRandom().randrange(10**6)
+TARGETS = {"Stack": Stack, "Heap": Heap}
+
+
+@pytest.fixture(scope="module")
+def whole(toys, tmp_path_factory) -> dict[str, list[str]]:
+    """What an undisturbed run makes of the toys."""
+    instance = toys["sqlite"].copy(tmp_path_factory.mktemp("whole") / "home").open()
+    Stack.get(field="F")
+    Heap.get(field="F")
+    prints = fingerprints()
+    instance.close()
+    return prints
+
+
+def killed_at(home: Home, fault: str, name: str, workers: int = 0) -> None:
+    """Let a process get targets until it comes to a point where it dies."""
+    process = started("-m", "tests.robustness.getting", str(home.path), home.url, name, str(workers), AWE_FAULT=fault)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGKILL, out + err
+
+
+def state(instance: Instance) -> tuple[dict[str, int], list[datetime.datetime]]:
+    """How many jobs are in which state, and when the leases end that are still there."""
+    with instance.database.reading() as connection:
+        counted = sa.select(tables.job.c.state, sa.func.count()).group_by(tables.job.c.state)
+        return {row[0]: row[1] for row in connection.execute(counted)}, list(connection.scalars(sa.select(tables.lease.c.expires)))
+
+
+def committed_values(instance: Instance) -> set[tuple[int, bytes]]:
+    with instance.database.reading() as connection:
+        o = tables.object_.c
+        return {(row.oid, row.value) for row in connection.execute(sa.select(o.oid, o.value))}
+
+
+def goes_on(home: Home, name: str, whole: dict[str, list[str]]) -> None:
+    """The next `get` takes over what the dead left, keeps what they committed, and ends as if nobody had died."""
+    found = fsck(home)
+    assert not found["missing"] and not found["corrupted"] and not found["of_another_size"], found
+    instance = home.open()
+    before, (counts, ends) = committed_values(instance), state(instance)
+    assert "running" not in counts, "the job of a process that is gone still runs"
+    TARGETS[name].get(field="F")
+    counts, left = state(instance)
+    assert all(end > datetime.datetime.now(datetime.UTC) for end in ends), "a lease of the dead was waited for until it ended"
+    assert not left and "running" not in counts
+    assert before <= committed_values(instance)
+    prints = fingerprints()
+    assert prints == {key: value for key, value in whole.items() if key in prints} and len(prints) > 1
+    instance.close()
+    fsck(home)
+
+
+@pytest.mark.parametrize("fault", [*faults.POINTS, "leased:3", "put:4", "written:5", "committed:6"])
+def test_at_a_fault_point(toy, whole, fault):
+    killed_at(toy, fault, "Heap")
+    goes_on(toy, "Heap", whole)
+
+
+def test_what_the_dead_were_doing_is_said(sqlite_toy, whole):
+    killed_at(sqlite_toy, "made", "Stack")
+    instance = sqlite_toy.open()
+    counts, ends = state(instance)
+    assert counts == {"running": 1} and len(ends) == 1
+    assert jobs.bury_the_lost(instance.database) == 1
+    (job,) = jobs.listed(instance.database)
+    assert job["state"] == "lost" and "process is gone" in job["reason"] and not job["permanent"]
+    instance.close()
+
+
+def test_files_of_the_dead_are_garbage_and_no_more(sqlite_toy, whole):
+    killed_at(sqlite_toy, "written", "Heap")
+    found = fsck(sqlite_toy)
+    assert found["unreferred"] == 1 and found["dead_pins"] == 1 and found["lost_jobs"] == 1
+    goes_on(sqlite_toy, "Heap", whole)
+    assert fsck(sqlite_toy)["unreferred"] == 0, "the same content was put again"
+
+
+@pytest.mark.parametrize("point", ["leased", "returned", "written", "committed"])
+def test_the_parent_of_a_pool(sqlite_toy, whole, point):
+    killed_at(sqlite_toy, f"{point}:3", "Heap", workers=2)
+    goes_on(sqlite_toy, "Heap", whole)
+
+
+def test_at_random_moments(toys, whole, tmp_path):
+    """The seed is new at each run."""
+    dice = random.Random(SEED)
+    for number in range(10):
+        home = toys[dice.choice(["sqlite", "postgresql"])].copy(tmp_path / f"home{number}")
+        process = started("-m", "tests.robustness.getting", str(home.path), home.url, "Heap")
+        while not begun(home):
+            time.sleep(0.01)
+        time.sleep(dice.uniform(0.0, 0.4))
+        process.kill()
+        process.communicate()
+        goes_on(home, "Heap", whole)
+
+
+def begun(home: Home) -> bool:
+    """Whether a pin shows that something was put."""
+    return any((home.path / "store" / "pins").iterdir())
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("fault", ["put:17", "written:30", ""])
+def test_the_real_chain(ingested, undisturbed, tmp_path, fault):
+    """Killed at two points, and at a moment of its own choosing with two workers."""
+    home = ingested["postgresql" if fault == "put:17" else "sqlite"].copy(tmp_path / "home")
+    words = ["-m", "awe", "get", "SourceList", f"object={walk.FIELD}", *([] if fault else ["--workers", "2"])]
+    process = started(*words, AWE_HOME=str(home.path), AWE_FAULT=fault)
+    if not fault:
+        while len(list((home.path / "store" / "objects").glob("*/*"))) < 25:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
+        process.kill()
+    out, err = process.communicate(timeout=280)
+    assert process.returncode == -signal.SIGKILL, out + err
+    fsck(home)
+    instance = opened(home)
+    before = committed_values(instance)
+    SourceList.get(object=walk.FIELD)
+    assert before <= committed_values(instance)
+    assert walk.fingerprints(instance) == undisturbed
+    assert sum(len(cls.select_all()) for cls in walk.made_classes()) == len(undisturbed), "something was made twice"
+    instance.close()
+    fsck(home)
+
+
+def test_a_holder_who_was_stopped_finds_another_in_its_place(toy, mood, tmp_path):
+    """It is stopped until its lease has ended, and somebody else has made it: it takes what that one made."""
+    mood.write_text(f'{{"e0": ["wait", "{tmp_path}"]}}')
+    process = started("-m", "tests.robustness.getting", str(toy.path), toy.url, "Moody")
+    while not (tmp_path / "begun-e0").exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGSTOP)
+    mood.unlink()
+    instance = toy.open()
+    ended = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=1)
+    instance.database.write(lambda connection: connection.execute(sa.update(tables.lease).values(expires=ended)))
+    Heap.get(field="F")
+    values = fingerprints()
+    (tmp_path / "go").touch()
+    process.send_signal(signal.SIGCONT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, out + err
+    assert fingerprints() == values
+    counts, left = state(instance)
+    assert counts.pop("lost") == 1 and set(counts) == {"done"} and not left
+    instance.close()
+    fsck(toy)
+
+
+def test_no_such_point(monkeypatch):
+    monkeypatch.setenv(faults.VARIABLE, "writen")
+    faults.asked_for.cache_clear()
+    with pytest.raises(ConfigError, match="did you mean 'written'"):
+        faults.reach("made")
+    monkeypatch.setenv(faults.VARIABLE, "made:soon")
+    with pytest.raises(ConfigError, match="made:3"):
+        faults.reach("made")
+    monkeypatch.delenv(faults.VARIABLE)
+    faults.asked_for.cache_clear()
+    faults.reach("made")
+    assert os.getpid() and MADE
