@@ -41,7 +41,7 @@ class CoaddFrame(BaseFrame):
 
     depth = attribute(int, "number of frames averaged")
     zero_point = attribute(float, "magnitude of one unit", unit="mag")
-    zero_point_error = attribute(float, "standard error of the zero point: the mean of the frames', whose reference stars are the same", unit="mag")
+    zero_point_error = attribute(float, "standard error of the zero point: the mean of the frames', which share reference stars", unit="mag")
     pixel_scale = attribute(float, "size of a pixel", unit="arcsec")
     x0 = attribute(int, "first column on the grid of the tile", unit="pix")
     y0 = attribute(int, "first row on the grid of the tile", unit="pix")

@@ -131,8 +131,9 @@ class SourceList(Product):
         curve = growth(found, radii)
         self.aperture_fraction = float(curve.fraction[2]) if math.isfinite(curve.fraction[2]) else 1.0
         curve.fraction[2] = self.aperture_fraction
-        flux, error = total_flux(found, curve)
         mixed = self.mixed(found, image, radii, curve.fraction, fwhm)
+        curve.scatter[2] = unexplained(curve.scatter[2], mixed[stars(found)])
+        flux, error = total_flux(found, curve)
         flux, error = flux / mixed, error / mixed
         error = np.hypot(error * self.error_scale, self.shape_error(found, image, fwhm) * np.abs(flux))
         positive = np.where(flux > 0, flux, np.nan)
@@ -219,3 +220,11 @@ def pixel_of(found: Any, image: Image) -> tuple[Any, Any]:
     """The pixel that each source is centred on, as indices of column and row."""
     ny, nx = image.data.shape
     return (np.clip(np.round(found["X_IMAGE"] - 1).astype(int), 0, nx - 1), np.clip(np.round(found["Y_IMAGE"] - 1).astype(int), 0, ny - 1))
+
+
+def unexplained(scatter: float, mixed: Any) -> float:
+    """The star-to-star scatter of the growth correction that the mixture of PSFs does not explain."""
+    if len(mixed) < 3 or not math.isfinite(scatter):
+        return scatter
+    explained = 1.4826 * float(np.median(np.abs(mixed - np.median(mixed))))
+    return math.sqrt(max(scatter**2 - explained**2, 0.0))
