@@ -20,6 +20,10 @@ from awe.science.wcs import Wcs
 Floats = NDArray[np.float64]
 PIXELS = Bounds(offset=400.0, rotation=180.0, scale=0.03)
 """Bounds in pixels for the match by stars."""
+BY_CHANCE = 0.25
+"""Pairs by chance within a tolerance have an rms per axis of 0.35 to 0.5 of it; stars agree much better."""
+CLEAR_LEAD = 0.7
+"""The next highest peak of the correlation is at most this part of the highest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +111,9 @@ def register(x: Floats, y: Floats, flux: Floats, ref_x: Floats, ref_y: Floats, r
         distance = np.hypot(*(source[pairs[:, 0]] @ matrix.T + shift - target[pairs[:, 1]]).T)
         radius = min(radius, max(4.0 * float(np.median(distance)), 0.3))
     rms = float(np.sqrt(np.mean(distance ** 2) / 2.0))
+    if rms > BY_CHANCE * tolerance:
+        return Registration(False, f"no match: {len(pairs)} stars agree to {rms:.2f} pixels rms, no better than chance would have it "
+                            f"within {tolerance:g} pixels", "stars")
     ratio, error = flux_ratio(np.asarray(flux)[pairs[:, 0]], np.asarray(ref_flux)[pairs[:, 1]])
     return Registration(True, f"{len(pairs)} stars, rms {rms:.3f} pixels", "stars", matrix, shift, len(pairs), rms,
                         -found.log_chance, ratio, error, pairs)
@@ -201,7 +208,7 @@ def register_by_pixels(data: NDArray[np.generic], reference: NDArray[np.generic]
     words += f", the peaks of two halves of the frame are {'the same' if agree else 'elsewhere'}"
     pattern = math.hypot(fine[0], fine[1]) < avoid_zero
     words += "; a shift this small may be the pattern of the detector" if pattern else ""
-    ok = height >= least_significance and second < 0.8 * height and not edge and agree and not pattern
+    ok = height >= least_significance and second < CLEAR_LEAD * height and not edge and agree and not pattern
     ratio, error = _pixel_ratio(a, wa, b, wb, fine) if ok else (math.nan, math.nan)
     return Registration(ok, words if ok else f"no significant shift: {words}; {least_significance:g} sigma and a clear lead "
                         "are due", "pixels", np.eye(2), fine, 0, smooth * 2.0 / max(height, 1.0), height, ratio, error)

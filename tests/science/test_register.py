@@ -120,3 +120,13 @@ def test_tircam2_gives_the_shift_or_a_reason():
                 solved += 1
             assert found.reason
     assert solved >= 2
+
+
+def test_what_agrees_no_better_than_by_chance_is_refused():
+    rng = np.random.default_rng(8)
+    ref = rng.uniform(0, 500, (90, 2))
+    offset = rng.uniform(-1, 1, (60, 2)) * 2.1
+    src = np.concatenate([ref[:60] + offset, rng.uniform(0, 500, (20, 2))])
+    flux = rng.pareto(1.5, 90) * 100 + 50
+    found = register(*src.T, np.concatenate([flux[:60], flux[:20]]), *ref.T, flux)
+    assert not found.ok and "chance" in found.reason
