@@ -10,6 +10,7 @@ import awe.targets  # noqa: F401 - defines the classes that come with awe
 from awe.config import load
 from awe.dataflow.instance import Instance, open_instance
 from awe.dataflow.registry import load_targets
+from awe.face.formatter import running_shell, show_objects
 from awe.targets.instrument import sites
 
 
@@ -34,4 +35,7 @@ def connect(home: Path | str | None = None, *, user: str | None = None, project:
     load_targets()
     instance = open_instance(dataclasses.replace(config, **{name: value for name, value in given.items() if value is not None}))
     instance.site = sites()
+    shell = running_shell()
+    if shell is not None:
+        show_objects(shell)
     return instance

@@ -66,12 +66,26 @@ def run(words: list[str]) -> int:
     if words and words[0] == "--version":
         print(f"awe {__version__}")
         return 0
-    if not words or words[0].startswith("-"):
-        return call("prompt", "prompt", Namespace(options=words))
+    home, words = home_before(words)
+    if not words:
+        return call("prompt", "prompt", Namespace(home=home))
     command, rest = find(words)
     if command is None:
-        return call("prompt", "script", Namespace(script=words[0], arguments=words[1:]))
-    return call(command.module, command.function, parser_of(command).parse_intermixed_args(rest))
+        return call("prompt", "script", Namespace(home=home, script=words[0], arguments=words[1:]))
+    options = parser_of(command).parse_intermixed_args(rest)
+    if home is not None and getattr(options, "home", None) is None:
+        options.home = home
+    return call(command.module, command.function, options)
+
+
+def home_before(words: list[str]) -> tuple[str | None, list[str]]:
+    """The instance of ``awe --home DIR ...``, where one is given before the command, and the words after it."""
+    if words[:1] == ["--home"] and len(words) > 1:
+        return words[1], words[2:]
+    if words and words[0].startswith("-"):
+        raise UsageError(f"{words[0]!r} was given where a command is due; `awe` alone takes --home DIR, "
+                         "and `awe --help` lists the commands")
+    return None, words
 
 
 def call(module: str, function: str, options: Namespace) -> int:

@@ -49,7 +49,7 @@ class Loader:
         try:
             namespace = importlib.import_module("awe.prompt.namespace")  # a second's worth of imports: the reason for the thread
             self.found = namespace.connected(self.config.home)
-            self.modules = {name: importlib.import_module(f"awe.prompt.{name}") for name in ("completion", "formatter", "magics")}
+            self.modules = {name: importlib.import_module(f"awe.prompt.{name}") for name in ("completion", "magics")}
         except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits
             self.failure = error
 
@@ -97,7 +97,7 @@ def furnish(shell: Any, loader: Loader) -> None:
         print(f"awe: {error}", file=sys.stderr)
         raise SystemExit(2) from error
     loader.modules["magics"].register(shell)
-    loader.modules["formatter"].show_objects(shell)
+    importlib.import_module("awe.face.formatter").show_objects(shell)
     shell.Completer.custom_matchers.append(loader.modules["completion"].matcher(shell))
 
 

@@ -168,6 +168,13 @@ def test_simulate(awe, tmp_path) -> None:
     assert "did you mean 'exposures'" in awe("simulate", tmp_path / "other", "--set", "exposure=1").complaint
 
 
+def test_the_instance_may_be_named_before_or_after_the_command(awe, home, monkeypatch) -> None:
+    monkeypatch.delenv("AWE_HOME")
+    before, after = awe("--home", home, "jobs", "--json"), awe("jobs", "--json", "--home", home)
+    assert (before.code, before.json) == (0, []) and after.json == []
+    assert awe("jobs").code == 2
+
+
 def test_a_script_sees_what_the_prompt_sees(awe, home, tmp_path, capfd) -> None:
     script = tmp_path / "mine.py"
     script.write_text("import sys\nq = RawBiasFrame.chip.name == 'ccd50'\nprint(len(q), sys.argv[1], context.user)\n"

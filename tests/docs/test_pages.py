@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from IPython.core.interactiveshell import InteractiveShell
 
 from awe.dataflow import instance as instances
-from awe.prompt import formatter, magics
+from awe.face.formatter import show_objects
+from awe.prompt import magics
 from awe.prompt.namespace import connected
 from awe.quickstart.__main__ import free_directory
 from tests.docs.conftest import ROOT, blocks, shell
@@ -33,7 +34,7 @@ def test_python(page: Path, place: Path) -> None:
     python = InteractiveShell()
     python.push(connected())
     magics.register(python)
-    formatter.show_objects(python)
+    show_objects(python)
     try:
         for text in blocks(page, "python"):
             python.run_cell(text).raise_error()

@@ -1,15 +1,22 @@
 """How objects show themselves at the prompt and in notebooks: on a few lines, with units and flags by name."""
 from __future__ import annotations
 
+import sys
 from typing import Any
 
-from awe.face import describe
+from awe.face.description import describe
 from awe.persist.dbobject import DBObject
 
 
 def show_objects(shell: Any) -> None:
     """Let the IPython `shell` print objects as `describe` tells them; in lists they stay on one line."""
     shell.display_formatter.formatters["text/plain"].for_type(DBObject, pretty)
+
+
+def running_shell() -> Any:
+    """The IPython shell that runs this, as in a notebook; None where there is none."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython is not None else None
 
 
 def pretty(obj: DBObject, printer: Any, cycle: bool) -> None:
