@@ -9,7 +9,7 @@ import numpy as np
 from astropy.io import fits
 
 from awe.dataflow.limits import Limit
-from awe.errors import NoRawDataError
+from awe.errors import NoRawDataError, PermanentError
 from awe.persist.declare import attribute, depends_on, depends_on_many, key, parameter
 from awe.science.coadd import Layer, coadd
 from awe.science.grid import Tile, Window, tile_of
@@ -41,7 +41,7 @@ class CoaddFrame(BaseFrame):
 
     depth = attribute(int, "number of frames averaged")
     zero_point = attribute(float, "magnitude of one unit", unit="mag")
-    zero_point_error = attribute(float, "standard error of the zero point: the mean of the frames', which share reference stars", unit="mag")
+    zero_point_error = attribute(float, "standard error of the zero point: the mean of the frames', which share stars", unit="mag")
     pixel_scale = attribute(float, "size of a pixel", unit="arcsec")
     x0 = attribute(int, "first column on the grid of the tile", unit="pix")
     y0 = attribute(int, "first row on the grid of the tile", unit="pix")
@@ -58,8 +58,11 @@ class CoaddFrame(BaseFrame):
         return {**keys, "tile": keys.get("tile") or tile_of_field(keys)}
 
     def make(self) -> None:
-        scales = {frame.scale for frame in self.frames}
-        self.pixel_scale = scales.pop()
+        scales = sorted({frame.scale for frame in self.frames})
+        if len(scales) > 1:
+            raise PermanentError(f"the frames of {self.object} have pixels of {' and '.join(f'{scale:g}' for scale in scales)} arcsec; "
+                                 "set RegriddedFrame.pixel_scale to one of them")
+        self.pixel_scale = scales[0]
         with contextlib.ExitStack() as opened:
             layers = [Layer(window_of(frame), reader(opened, frame)) for frame in self.frames]
             found = coadd(layers, combine=self.combine_type, clip=self.sigma_clip, allowance=self.allowance)
