@@ -193,6 +193,7 @@ def raw_record(found: dict[str, Any], one: dict[str, Any], book: Book) -> Record
     if isinstance(raw, RawScienceFrame):
         raw.object, raw.ra, raw.dec, raw.airmass = one["object"] or "", one["ra"], one["dec"], one["airmass"]
         raw.wcs = json.dumps(one["wcs_cards"]) if one["wcs_cards"] else ""
+        raw.point_by_wcs()
     raw.imstat = Imstat(**one["imstat"])
     if one["odd"]:
         raw.quality_flags = int(Flag.MISLABELLED)

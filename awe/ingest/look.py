@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from awe.errors import AweError
+from awe.errors import AweError, HeaderError
 from awe.instruments import Definition, describe_reduced, identify, is_reduced, open_fits, plausible, translate
 from awe.instruments.fitsfile import FitsFile
 from awe.instruments.translate import RawDescription
 from awe.science.amplifier import Assembled, assemble
 from awe.science.imstat import flatness, imstat
+from awe.science.wcs import read_wcs
 
 ODD = "error"
 
@@ -50,7 +51,7 @@ def look_raw(file: FitsFile, definition: Definition) -> dict[str, Any]:
     chips, problems = [], list(translation.problems)
     for raw in translation.raws:
         try:
-            chips.append({**raw.as_dict(), **measure(file, raw, definition)})
+            chips.append(with_readable_wcs({**raw.as_dict(), **measure(file, raw, definition)}))
         except AweError as error:
             problems.append(" ".join(str(error).split()))
     return {"kind": translation.purpose, "why": translation.why, "chips": chips, "problems": problems}
@@ -78,4 +79,15 @@ def missing_overscan(frame: Assembled) -> list[str]:
 def look_reduced(file: FitsFile, definition: Definition) -> dict[str, Any]:
     """Describe every chip of a frame reduced elsewhere."""
     found = describe_reduced(file, definition)
-    return {"kind": "reduced", "why": found[0].why, "chips": [one.as_dict() for one in found], "problems": []}
+    return {"kind": "reduced", "why": found[0].why, "chips": [with_readable_wcs(one.as_dict()) for one in found], "problems": []}
+
+
+def with_readable_wcs(chip: dict[str, Any]) -> dict[str, Any]:
+    """A chip whose WCS cards can be read; those that cannot are left out, with a warning."""
+    try:
+        if chip["wcs_cards"]:
+            read_wcs(chip["wcs_cards"])
+    except HeaderError as error:
+        chip["wcs_cards"] = {}
+        chip["warnings"].append(f"WCS left out: {error}")
+    return chip

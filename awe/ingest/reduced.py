@@ -40,6 +40,7 @@ def reduced_records(found: dict[str, Any], one: dict[str, Any], book: Book) -> l
     chip, glass = book.linked(Chip, name, one["chip"]), book.linked(Filter, name, one["filter"])
     raw = RawScienceFrame(instrument=book.instruments[name], chip=chip, exposure=one["exposure"], filter=glass)
     describe_raw(raw, found, one)
+    raw.point_by_wcs()
     frame = pixels_of(one, book.instruments[name].definition.checksum)
     raw.imstat = Imstat.of(frame.data, frame.mask)
     reduced = ReducedScienceFrame(instrument=book.instruments[name], chip=chip, filter=glass, exposure=one["exposure"], raw=raw)

@@ -24,6 +24,8 @@ RADII_FWHM: tuple[float, ...] = (0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0)
 """Radii of apertures for the curve of growth, in units of the FWHM."""
 MAIN_APERTURE = 2
 """Place of the aperture in `RADII_FWHM` (1.5 FWHM) that total fluxes are made from."""
+TYPICAL_FRACTION = 0.88
+"""Part of the flux in the main aperture where no star tells: that of a Moffat profile with beta = 2.5."""
 POGSON = 2.5 / math.log(10.0)
 
 

@@ -12,7 +12,7 @@ from awe.catalogues.match import match
 from awe.dataflow.limits import Limit
 from awe.errors import PermanentError
 from awe.persist.declare import attribute, depends_on, key, parameter
-from awe.science.photometry import ZeroPoint, growth, radii_of, total_flux, zero_point
+from awe.science.photometry import POGSON, TYPICAL_FRACTION, ZeroPoint, growth, radii_of, total_flux, zero_point
 from awe.science.sources import extract
 from awe.science.wcs import Wcs, read_wcs
 from awe.targets.astrometricparameters import AstrometricParameters, positions
@@ -34,7 +34,7 @@ TYPICAL_FWHM = 3.0
 
 
 class Stars(NamedTuple):
-    """Positions and total fluxes of stars, and the aperture they were measured in."""
+    """Positions of stars, their fluxes in an aperture, and the part of the total flux in it; NaN where no star tells."""
 
     ra: NDArray[Any]
     dec: NDArray[Any]
@@ -96,10 +96,9 @@ class PhotometricParameters(Product):
 
     def note(self, mode: str, found: ZeroPoint) -> None:
         """Keep a fit."""
-        self.mode, self.zero_point, self.error = mode, found.value, found.error
-        self.scatter, self.n_stars = found.scatter, found.n
-        if mode == "relative":
-            self.raise_flag(Flag.NO_ZEROPOINT)
+        self.mode, self.zero_point, self.n_stars = mode, found.value, found.n
+        if math.isfinite(found.error):
+            self.error, self.scatter = found.error, found.scatter
 
     # ------------------------------------------------------------------ absolute
 
@@ -113,34 +112,40 @@ class PhotometricParameters(Product):
         reference, errors = self.catalogue.near(self.astrometry.ra, self.astrometry.dec, radius, band)
         pairs = match(stars.ra, stars.dec, reference.ra, reference.dec, self.match_radius, mutual=True)
         mine, theirs = pairs.first, pairs.second
-        found = zero_point(stars.flux[mine], stars.error[mine], reference.magnitude[theirs], errors[theirs],
+        part = stars.aperture_fraction if math.isfinite(stars.aperture_fraction) else TYPICAL_FRACTION
+        found = zero_point(stars.flux[mine] / part, stars.error[mine] / part, reference.magnitude[theirs], errors[theirs],
                            exptime=self.reduced.exptime, airmass=self.reduced.airmass or math.nan, system=self.system, band=band,
                            clip=self.sigma_clip, least_snr=self.minimum_snr)
         if not found.ok:
             raise PermanentError(f"photometry of {self.exposure} {self.chip.name} in {band}: {found.reason}; "
-                                 f"{len(mine)} of {len(stars['ra'])} stars are in {self.refcat}")
+                                 f"{len(mine)} of {len(stars.ra)} stars are in {self.refcat}")
         return found
 
     # ------------------------------------------------------------------ relative
 
     def fit_relative(self) -> ZeroPoint:
-        """Compare stars with those of the reference frame of the field."""
+        """Compare stars with those of the reference frame of the field, and take over its zero point where it came with one."""
         reference = self.field_reference
+        known = reference.frames[0].zero_point if reference is not None else None
+        base = ARBITRARY if known is None else known
+        if known is None:
+            self.raise_flag(Flag.NO_ZEROPOINT)
         if reference is None or reference.frames[0].exposure == self.exposure:
-            return ZeroPoint(ARBITRARY, 0.0, 0.0, 0, reason="this is the reference frame")
+            return ZeroPoint(base, 0.0, 0.0, 0, reason="this is the reference frame")
         frame, wcs = reference.frames[0], read_wcs(json.loads(reference.wcs))
         assert wcs is not None
-        theirs = self.stars_of(frame, wcs, self.astrometry.seeing)
-        mine = self.own_stars()
+        theirs, mine = self.stars_of(frame, wcs, self.astrometry.seeing), self.own_stars()
+        ours, other = mine.aperture_fraction, theirs.aperture_fraction
+        part = ours / other if math.isfinite(ours) and math.isfinite(other) else 1.0
         pairs = match(mine.ra, mine.dec, theirs.ra, theirs.dec, self.match_radius, mutual=True)
         flux = theirs.flux[pairs.second]
         with np.errstate(invalid="ignore", divide="ignore"):
-            magnitude = ARBITRARY - 2.5 * np.log10(flux / frame.exptime)
-            spread = 1.0857 * theirs.error[pairs.second] / flux
-        found = zero_point(mine.flux[pairs.first], mine.error[pairs.first], magnitude, spread, exptime=self.reduced.exptime,
+            magnitude = base - 2.5 * np.log10(flux / frame.exptime)
+            spread = POGSON * theirs.error[pairs.second] / flux
+        found = zero_point(mine.flux[pairs.first] / part, mine.error[pairs.first] / part, magnitude, spread, exptime=self.reduced.exptime,
                            clip=self.sigma_clip, least_snr=self.minimum_snr)
         if not found.ok:
-            return ZeroPoint(ARBITRARY, math.nan, math.nan, 0, reason="too few stars in common: as sensitive as the reference frame")
+            return ZeroPoint(base, math.nan, math.nan, 0, reason="too few stars in common: as sensitive as the reference frame")
         return found
 
     # ------------------------------------------------------------------ both
@@ -152,17 +157,17 @@ class PhotometricParameters(Product):
         return found
 
     def stars_of(self, frame: ReducedScienceFrame, wcs: Wcs, seeing: float) -> Stars:
-        """Positions and total fluxes of the unflawed sources of a frame, corrected for the size of its pixels."""
+        """Positions and fluxes of the unflawed sources of a frame, corrected for the size of its pixels."""
         image = frame.image
         fwhm = seeing / wcs.pixel_scale if math.isfinite(seeing) and seeing > 0 else TYPICAL_FWHM
         radii = radii_of(max(fwhm, 1.5))
         found = extract(image.data, image.variance, image.mask, weight=image.weight, threshold=self.threshold, radii=radii)
         curve = growth(found, radii)
-        if not math.isfinite(curve.fraction[2]):
-            curve.fraction[2] = 1.0
+        fraction = float(curve.fraction[2])
+        curve.fraction[2] = 1.0
         flux, error = total_flux(found, curve)
         x, y = positions(found)
         area = wcs.pixel_area(x, y) / wcs.pixel_scale**2
         good = (np.asarray(found["FLAGS"]) & FLAWED == 0) & np.isfinite(flux) & (flux > 0)
         ra, dec = wcs.pixel_to_sky(x[good], y[good])
-        return Stars(ra, dec, (flux * area)[good], (error * area)[good], radii[2], float(curve.fraction[2]))
+        return Stars(ra, dec, (flux * area)[good], (error * area)[good], radii[2], fraction)

@@ -122,3 +122,9 @@ class RawScienceFrame(RawFrame):
         py, _, px, _ = first["position"]
         section = found.trimmed(x0, y0).flipped((y1 - y0, x1 - x0), x=bool(first.get("flip_x")), y=bool(first.get("flip_y")))
         return dict(section.trimmed(-px, -py).cards())
+
+    def point_by_wcs(self) -> None:
+        """Take the pointing from the WCS of the header where no card says it."""
+        cards: dict[str, Any] = self.trimmed_wcs() if self.ra is None or self.dec is None else {}
+        if cards:
+            self.ra, self.dec = float(cards["CRVAL1"]), float(cards["CRVAL2"])

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,11 +73,11 @@ class RegriddedFrame(BaseFrame):
         self.image = Image(found.data, found.variance, found.weight, found.mask, cards=self.cards(found.window))
 
     def nominal_scale(self) -> float:
-        """The pixel size of the instrument, binned as the frame is, else that of the solution, to a tenth of a milliarcsecond."""
+        """The pixel size of the instrument, binned as the frame is; else that of the solution, as all frames of a camera round it."""
         stated, solved = self.instrument.pixel_scale, self.astrometry.pixel_scale
         if stated and np.isfinite(stated):
-            return round(float(stated) * max(1, round(solved / stated)), 4)
-        return round(solved, 2)
+            return float(f"{stated * max(1, round(solved / stated)):.6g}")
+        return float(f"{10.0 ** (round(10.0 * math.log10(solved)) / 10.0):.3g}")
 
     def sky_of(self, image: Image) -> NDArray[np.float32] | float:
         """What is subtracted as sky."""

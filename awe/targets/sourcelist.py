@@ -23,7 +23,7 @@ from awe.persist.declare import attribute, depends_on, key, parameter
 from awe.science.background import background
 from awe.science.mask import NO_WEIGHT
 from awe.science.mixture import mixed_fraction
-from awe.science.photometry import POGSON, empty_aperture_ratio, growth, radii_of, total_flux
+from awe.science.photometry import POGSON, TYPICAL_FRACTION, empty_aperture_ratio, growth, radii_of, total_flux
 from awe.science.psf import seeing, stars
 from awe.science.sourcecolumns import columns
 from awe.science.sources import extract, with_sky
@@ -129,7 +129,7 @@ class SourceList(Product):
     def totals(self, found: Any, image: Image, radii: tuple[float, ...], fwhm: float) -> dict[str, Any]:
         """Total fluxes and magnitudes of point sources, by the curve of growth of the PSFs that are mixed at each."""
         curve = growth(found, radii)
-        self.aperture_fraction = float(curve.fraction[2]) if math.isfinite(curve.fraction[2]) else 1.0
+        self.aperture_fraction = float(curve.fraction[2]) if math.isfinite(curve.fraction[2]) else TYPICAL_FRACTION
         curve.fraction[2] = self.aperture_fraction
         mixed = self.mixed(found, image, radii, curve.fraction, fwhm)
         curve.scatter[2] = unexplained(curve.scatter[2], mixed[stars(found)])
