@@ -107,7 +107,7 @@ def edges_now(connection: sa.Connection, sight: Sight, targets: Sequence[int]) -
                  f"{WINNER_COLUMNS} from {source} f join edge e on e.target=f.oid join object i on i.oid=e.input "
                  f"left join object w on w.oid={latest} left join recipe r on r.id=w.recipe_id "
                  "order by e.target,e.slot,e.pos")
-    return [EdgeNow(*row[:11], winner_of(row[11:]) if row[11] is not None else None)
+    return [EdgeNow._make((*row[:11], winner_of(row[11:]) if row[11] is not None else None))
             for row in connection.exec_driver_sql(statement).fetchall()]
 
 
