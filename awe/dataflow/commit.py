@@ -90,7 +90,7 @@ def record_of(obj: Makeable, prepared: Prepared, product: Product) -> Record:
     return Record(
         obj, inputs=prepared.settled.inputs, wants=prepared.settled.wants,
         files=[FileRow(row["role"], row["ext"], row["sha256"], row["size"], row["global_name"]) for row in product.files],
-        recipe=recipe_of(cls), parameters=prepared.spec.parameters, derivation=prepared.settled.derivation,
+        recipe=recipe_of(cls), parameters={**prepared.spec.parameters, **prepared.spec.below}, derivation=prepared.settled.derivation,
         value=bytes.fromhex(product.value), blocking=type(obj).blocking_flags)
 
 
@@ -122,7 +122,7 @@ def product_of(earlier: Stored, prepared: Prepared) -> Product:
     files = [{"role": role, "ext": row["ext"], "sha256": row["sha256"], "size": 0,
               "global_name": renamed(row["global_name"], earlier.object_id, prepared.spec.object_id)}
              for role, row in earlier.file_rows().items()]
-    return Product(attributes, parts, earlier.quality_flags, files, bytes(earlier.value).hex())
+    return Product(attributes, parts, earlier.quality_flags, files, bytes(earlier.value).hex(), is_valid=earlier.is_valid)
 
 
 def renamed(global_name: str, old: str, new: str) -> str:

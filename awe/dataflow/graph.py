@@ -1,10 +1,12 @@
 """Grows the graph of a plan, level by level.
 
 Every kind of question is one statement for a whole level, so that the number of statements depends on how deep the graph is
-and not on how many targets there are.
+and not on how many targets there are.  Of objects that exist only what is not as it was recorded becomes part of the graph at
+first, and what stands on it; the rest is read when somebody wants to see it.
 """
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -12,15 +14,19 @@ from typing import Any
 import sqlalchemy as sa
 
 from awe.dataflow import select
-from awe.dataflow.expand import Expansion, can_be_made, member_class, member_time, scope_of_keys
-from awe.dataflow.node import Ask, Node, Slots
-from awe.dataflow.parameters import NOWHERE, ParameterBook, Scope
-from awe.dataflow.paths import asked_keys, keys_of_object
-from awe.dataflow.select import EdgeNow, Member, Sight, Winner
+from awe.dataflow.changes import Changes
+from awe.dataflow.expand import Expansion
+from awe.dataflow.filling import Filling
+from awe.dataflow.groups import Groups
+from awe.dataflow.node import Ask, Node, Slots, is_makeable
+from awe.dataflow.parameters import ParameterBook, scope_of
+from awe.dataflow.paths import asked_keys, keys_of_object, value_of_object
+from awe.dataflow.scopes import Scopes
+from awe.dataflow.select import Sight, Winner
 from awe.dataflow.site import Site
-from awe.errors import DeclarationError
-from awe.persist import tables
-from awe.persist.declare import Dependency, DependencyList, parameters
+from awe.dataflow.state import State
+from awe.persist.declare import Dependency, natural_key
+from awe.persist.mapping import class_of
 from awe.persist.selector import selector_of
 
 Loader = Callable[[type, Iterable[int]], Mapping[int, Any]]
@@ -41,20 +47,24 @@ class Graph:
         reads objects of a class by their row numbers, all at once
     site
         the habits of an instrument, by name
-    depth
-        how many levels below the targets are looked at; None is all
     """
 
-    def __init__(self, connection: sa.Connection, sight: Sight, book: ParameterBook, load: Loader,
-                 site: Callable[[str], Site], *, depth: int | None = None) -> None:
-        self.connection, self.sight, self.book, self.load, self.site, self.depth = connection, sight, book, load, site, depth
+    def __init__(self, connection: sa.Connection, sight: Sight, book: ParameterBook, load: Loader, site: Callable[[str], Site]) -> None:
+        self.connection, self.sight, self.book, self.load = connection, sight, book, load
+        self.site = functools.cache(site)
+        self.scopes = Scopes(connection)
         self.asks: dict[tuple[bytes, int], Ask] = {}
         self.nodes: dict[int, Node] = {}
         self.made: dict[object, Node] = {}
+        self.completing: Callable[[Node], None] | None = None
+        self.filling = Filling(self)
+        self.recorded: dict[Ask, int] = {}
         self._new: list[Ask] = []
+        self._fresh: list[Ask] = []
         self._frontier: list[Node] = []
-        self._scopes: dict[int, Scope] = {0: NOWHERE}
+        self.groups = Groups(self)
         self.expansion = Expansion(self)
+        self.changes = Changes(self)
 
     # ------------------------------------------------------------------ asking
 
@@ -64,13 +74,13 @@ class Graph:
         A `fresh` one is answered by what would be made from the nearest raw data, whatever is there.
         """
         ask = Ask(cls, selector_of(cls, keys), at, keys)
-        if fresh:
-            self.asks[ask.sel, ask.at] = ask
-            self.expansion.start(ask)
+        if fresh and is_makeable(cls):
+            self._fresh.append(ask)
             return ask
-        return self._put(ask)
+        return self.put(ask)
 
-    def _put(self, ask: Ask) -> Ask:
+    def put(self, ask: Ask) -> Ask:
+        """Put a question, unless it has been put before; return the one that counts."""
         there = self.asks.setdefault((ask.sel, ask.at), ask)
         if there is ask:
             self._new.append(ask)
@@ -80,172 +90,145 @@ class Graph:
 
     def grow(self) -> None:
         """Look up everything that has been asked for, and all that it depends on."""
-        level = 0
-        while self._new or self._frontier or self.expansion.waiting:
+        while True:
+            self._grow_until_quiet()
+            again = self.changes.to_restart()
+            self.load_objects(again)
+            for node in again:
+                node.parameters, node.below = self.parameters_of(node)
+                self.expansion.restart(node)
+            if not again and not self.changes.join_up():
+                break
+
+    def _grow_until_quiet(self) -> None:
+        while self._new or self._fresh or self._frontier or self.expansion.waiting:
             asks, self._new = self._new, []
-            self._give_keys(asks)
-            self._answer(asks)
+            fresh, self._fresh = self._fresh, []
+            self._answer(asks, fresh)
             frontier, self._frontier = self._frontier, []
-            if self.depth is None or level < self.depth:
-                self._look_below(frontier)
+            self.changes.look_below(frontier)
             before = self.expansion.signature()
             self.expansion.step()
-            if not asks and not frontier and not self._new and self.expansion.signature() == before:
-                raise DeclarationError(self.expansion.stuck())
-            level += 1
+            if not asks and not fresh and not frontier and not self._new and self.expansion.signature() == before:
+                self.expansion.give_up()
 
     # ------------------------------------------------------------------ answering
 
-    def _give_keys(self, asks: list[Ask]) -> None:
-        """Find the keys of questions that are known by their digest only, from whoever asked."""
-        unknown = [ask for ask in asks if ask.keys is None]
-        self.load_objects([ask.origin for ask in unknown if ask.origin is not None])
-        for ask in unknown:
-            assert ask.origin is not None
-            slot = Slots.of(ask.origin.cls).by_name[ask.slot]
-            ask.keys = asked_keys(ask.origin, slot)
+    def _answer(self, asks: list[Ask], fresh: list[Ask]) -> None:
+        """Find the winner of each question; what has none is to be made."""
+        self._give_keys([ask for ask in asks if ask.keys is None and self.book.uniform(ask.cls) is None])
+        found = select.pick(self.connection, self.sight, [(ask.sel, ask.at, self._ids(ask)) for ask in (*asks, *fresh)])
+        for ask, winner in zip(asks, found, strict=False):
+            if winner is not None:
+                self.settle(ask, winner)
+        missing = [ask for ask in asks if ask.node is None]
+        self._give_keys([ask for ask in missing if ask.keys is None])
+        for ask in missing:
+            self.expansion.start(ask)
+        for ask, winner in zip(fresh, found[len(asks):], strict=True):
+            self.expansion.start(ask, current=winner, fresh=True)
 
-    def load_objects(self, nodes: Iterable[Node]) -> None:
-        """Read the objects behind these nodes, one statement a class."""
+    def _ids(self, ask: Ask) -> tuple[int, ...]:
+        ids = self.book.uniform(ask.cls)
+        return self.book.wanted(ask.cls, scope_of(ask.cls, ask.keys or {}), ask.at).ids if ids is None else ids
+
+    def ids_for(self, winner: Winner, at: int) -> tuple[int, ...]:
+        """The parameters that will do for an object like this one at a time."""
+        cls = class_of(winner.class_id)
+        return self.book.wanted(cls, self.scopes.of(cls, winner.scope_id), at).ids
+
+    def settle(self, ask: Ask, winner: Winner) -> Node:
+        """Let `winner` be the answer to `ask`."""
+        node = self.node_of(winner)
+        if node.keys is None and ask.keys is not None and set(ask.keys) == set(natural_key(node.cls)):
+            node.keys = ask.keys
+        node.want_at(ask.at)
+        ask.node = node
+        return node
+
+    def node_of(self, winner: Winner, sel: bytes = b"") -> Node:
+        """The node of an object that exists."""
+        node = self.nodes.get(winner.oid)
+        if node is None:
+            node = self.nodes[winner.oid] = Node(class_of(winner.class_id), sel, winner)
+            if is_makeable(node.cls) and Slots.of(node.cls).by_name:
+                node.partial, node.complete = True, self.complete
+                self._frontier.append(node)
+            else:
+                node.state = State.UP_TO_DATE
+        return node
+
+    def untouched(self, winner: Winner) -> Node:
+        """The node of an object below which nothing needs a look."""
+        node = self.nodes.get(winner.oid)
+        if node is None:
+            node = self.nodes[winner.oid] = Node(class_of(winner.class_id), b"", winner)
+            node.state = State.UP_TO_DATE
+            node.partial, node.complete = is_makeable(node.cls) and bool(Slots.of(node.cls).by_name), self.complete
+        return node
+
+    def complete(self, node: Node) -> None:
+        """Read all that a node stands on, in the way of whoever asks after the graph was grown."""
+        if self.completing is None:
+            self.fill([node])
+        else:
+            self.completing(node)
+
+    def reconnect(self, connection: sa.Connection) -> None:
+        """Use another connection from now on."""
+        self.connection = self.scopes.connection = self.book.connection = connection
+
+    def fill(self, nodes: Iterable[Node]) -> None:
+        """Read all that these nodes stand on."""
+        self.filling.fill(nodes, self.connection)
+
+    # ------------------------------------------------------------------ reading objects
+
+    def _give_keys(self, asks: list[Ask]) -> None:
+        """Find the keys of questions that are known by their digest only, from what was recorded, else from whoever asked."""
+        by_class: dict[type, set[int]] = defaultdict(set)
+        for ask in asks:
+            if ask in self.recorded:
+                by_class[ask.cls].add(self.recorded[ask])
+        there = {oid: obj for cls, oids in by_class.items() for oid, obj in self.load(cls, sorted(oids)).items()}
+        rest = []
+        for ask in asks:
+            obj = there.get(self.recorded.get(ask, 0))
+            if obj is not None and ask.origin is not None:
+                ask.keys = {name: value_of_object(obj, name) for name in names_asked(ask)}
+            else:
+                rest.append(ask)
+        self.load_objects([ask.origin for ask in rest if ask.origin is not None])
+        for ask in rest:
+            if ask.origin is not None and isinstance(slot := Slots.of(ask.origin.cls).by_name[ask.slot], Dependency):
+                ask.keys = asked_keys(ask.origin, slot)
+
+    def load_objects(self, nodes: Iterable[Node]) -> bool:
+        """Read the objects behind these nodes, one statement a class; say whether there were any that had not been read."""
         by_class: dict[type, list[Node]] = defaultdict(list)
         for node in nodes:
             if node.obj is None and node.winner is not None:
                 by_class[node.cls].append(node)
+        some = False
         for cls, group in by_class.items():
             found = self.load(cls, [node.winner.oid for node in group if node.winner])
             for node in group:
                 assert node.winner is not None
                 node.obj = found.get(node.winner.oid)
                 if node.obj is not None:
-                    node.keys = keys_of_object(node.obj)
+                    node.keys, some = keys_of_object(node.obj), True
+        return some
 
-    def _answer(self, asks: list[Ask]) -> None:
-        """Find the winner of each question; what has none is to be made."""
-        questions = [(ask, (ask.sel, ask.at, params)) for ask in asks for params in self._params(ask)]
-        best: dict[Ask, Winner] = {}
-        found = select.winners(self.connection, self.sight, [question for _, question in questions])
-        for (ask, _), winner in zip(questions, found, strict=True):
-            if winner and (ask not in best or (winner.created, winner.object_id) > (best[ask].created, best[ask].object_id)):
-                best[ask] = winner
-        for ask in asks:
-            if ask in best:
-                self.settle(ask, best[ask])
-            else:
-                self.expansion.start(ask)
+    def parameters_of(self, node: Node) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The parameters that an object that exists was selected by: its own, and those of what it stands on."""
+        assert node.winner is not None
+        at = node.anchor if node.asked_from is None else node.asked_from
+        wanted = self.book.wanted(node.cls, self.scopes.of(node.cls, node.winner.scope_id), at)
+        return wanted.values, wanted.below
 
-    def _params(self, ask: Ask) -> tuple[int, ...]:
-        if not parameters(ask.cls):
-            return (0,)
-        return self.book.wanted(ask.cls, scope_of_keys(ask.keys or {}), ask.at).ids
 
-    def settle(self, ask: Ask, winner: Winner) -> Node:
-        """Let `winner` be the answer to `ask`."""
-        ask.winner = winner
-        node = self.nodes.get(winner.oid)
-        if node is None:
-            node = self.nodes[winner.oid] = Node(ask.cls, ask.sel, winner, ask.keys)
-            self._frontier.append(node)
-        elif node.keys is None:
-            node.keys = ask.keys
-        ask.node = node
-        return node
-
-    # ------------------------------------------------------------------ what existing objects depend on
-
-    def _look_below(self, frontier: list[Node]) -> None:
-        """Find what the rule picks now for every recorded input of these objects, and who is in their groups."""
-        by_oid = {node.winner.oid: node for node in frontier if node.winner and Slots.of(node.cls).by_name and can_be_made(node.cls)}
-        outdated = [node for node in by_oid.values() if node.winner and node.winner.version != getattr(node.cls, "version", 0)]
-        self.load_objects(outdated)
-        for node in outdated:
-            assert node.winner is not None
-            del by_oid[node.winner.oid]
-            self.expansion.restart(node)
-        for edge in select.edges_now(self.connection, self.sight, list(by_oid)):
-            self._follow(by_oid[edge.target], edge)
-        self._ask_groups(by_oid)
-
-    def _follow(self, node: Node, edge: EdgeNow) -> None:
-        """Turn one recorded input into a question, answered at once where the parameters are as wanted."""
-        name = Slots.of(node.cls).name_of.get(edge.slot)
-        if name is None:
-            return
-        slot = Slots.of(node.cls).by_name[name]
-        ask = Ask(slot.type, edge.sel, edge.at, origin=node, slot=name)
-        there = self.asks.get((edge.sel, edge.at))
-        if there is not None:
-            ask = there
-        elif edge.winner is not None and self._as_wanted(slot.type, edge):
-            self.asks[edge.sel, edge.at] = ask
-            self.settle(ask, edge.winner)
-        elif isinstance(slot, Dependency):
-            self._put(ask)
-        node.edges.setdefault(name, []).append(edge)
-        if edge.per is not None:
-            node.pers[name, ask] = edge.per
-        if isinstance(slot, Dependency):
-            node.inputs[name] = ask
-
-    def _as_wanted(self, cls: type, edge: EdgeNow) -> bool:
-        return not parameters(cls) or edge.input_params in self.book.wanted(cls, self.scope(edge.input_scope), edge.at).ids
-
-    def scope(self, scope_id: int) -> Scope:
-        """The instrument, chip and filter behind a row of `scope`."""
-        if scope_id not in self._scopes:
-            rows = self.connection.execute(sa.select(tables.scope))
-            self._scopes.update({row.id: (row.instrument, row.chip, row.filter) for row in rows})
-        return self._scopes[scope_id]
-
-    def _ask_groups(self, by_oid: dict[int, Node]) -> None:
-        """Evaluate the set slots of existing objects, and the single slots that had found nothing."""
-        wants = []
-        for want in select.wants_of(self.connection, list(by_oid)):
-            node = by_oid[want.target]
-            name = Slots.of(node.cls).name_of.get(want.slot)
-            if name is None:
-                continue
-            if isinstance(Slots.of(node.cls).by_name[name], DependencyList):
-                wants.append((node, name, (want.sel, want.t_from, want.t_to)))
-            else:
-                node.inputs[name] = self._put(Ask(Slots.of(node.cls).by_name[name].type, want.sel, want.t_from, origin=node, slot=name))
-        groups = select.members(self.connection, self.sight, [group for _, _, group in wants])
-        for (node, name, group), found in zip(wants, groups, strict=True):
-            node.wants[name], node.groups[name] = group, found
-        self._name_members([(node, name) for node, name, _ in wants])
-
-    def _name_members(self, grouped: list[tuple[Node, str]]) -> None:
-        """Turn the members of groups into questions: those recorded, and those that are new."""
-        fresh: list[tuple[Node, str, Member]] = []
-        for node, name in grouped:
-            slot = Slots.of(node.cls).by_name[name]
-            assert isinstance(slot, DependencyList)
-            recorded = {edge.per or edge.sel: edge for edge in node.edges.get(name, ())}
-            if not recorded and slot.optional and len(node.groups[name]) < self.expansion.needed(node, slot):
-                node.groups[name] = {}
-            asks: list[Ask] = []
-            for own, member in node.groups[name].items():
-                edge = recorded.get(own)
-                known = self.asks.get((edge.sel, edge.at)) if edge else None
-                if known is None:
-                    fresh.append((node, name, member))
-                else:
-                    asks.append(known)
-            node.inputs[name] = asks
-        self._ask_new_members(fresh)
-
-    def _ask_new_members(self, fresh: list[tuple[Node, str, Member]]) -> None:
-        self.load_objects({id(node): node for node, _, _ in fresh}.values())
-        by_class: dict[type, list[int]] = defaultdict(list)
-        for node, name, member in fresh:
-            by_class[member_class(node, name)].append(member.oid)
-        sources = {cls: self.load(cls, oids) for cls, oids in by_class.items()}
-        for node, name, member in fresh:
-            slot = Slots.of(node.cls).by_name[name]
-            assert isinstance(slot, DependencyList)
-            source = sources[slot.member][member.oid]
-            ask = self.ask(slot.type, self.expansion.member_keys(node, slot, source), member_time(slot, member, node))
-            if slot.one_per:
-                node.pers[name, ask] = member.own
-            asked = node.inputs[name]
-            assert isinstance(asked, list)
-            asked.append(ask)
+def names_asked(ask: Ask) -> tuple[str, ...]:
+    """By which attributes a question asks."""
+    assert ask.origin is not None
+    slot = Slots.of(ask.origin.cls).by_name[ask.slot]
+    return tuple(theirs for theirs, _ in slot.same) if isinstance(slot, Dependency) else natural_key(slot.type)

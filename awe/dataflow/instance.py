@@ -48,6 +48,13 @@ class Instance:
         who = self.database.identity
         return Sight(who.user_id, tuple(who.projects), who.lowest)
 
+    def eyes(self) -> Sight:
+        """What new objects may be made from: what everybody sees who will see them."""
+        who = self.database.identity
+        if who.is_anonymous or who.privileges > 2:
+            return Sight(None, (), max(who.lowest, min(who.privileges, 4)))
+        return Sight(who.user_id if who.privileges == 1 else None, (who.project_id,), who.lowest)
+
     def close(self) -> None:
         """Give the connections back."""
         global _current

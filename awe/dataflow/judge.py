@@ -6,19 +6,19 @@ out equal, and then nothing above it is remade.
 """
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable
-from typing import Any
 
-import sqlalchemy as sa
-
-from awe.dataflow import recipe, select
+from awe.dataflow import select
+from awe.dataflow.changes import is_replaced, replaced
+from awe.dataflow.expand import listed
 from awe.dataflow.graph import Graph
-from awe.dataflow.node import Ask, Node, Slots
+from awe.dataflow.node import Ask, Mark, Node, Slots
+from awe.dataflow.past import Past
+from awe.dataflow.select import Before
 from awe.dataflow.state import Cause, Reason, State
-from awe.persist import tables
 from awe.persist.declare import DependencyList
-from awe.persist.types import from_microseconds
+
+BLOCKED, WORK = frozenset({State.HELD, State.MISSING, State.NOT_VISIBLE}), frozenset(state for state in State if state.is_work)
 
 
 class Judge:
@@ -28,232 +28,186 @@ class Judge:
     """
 
     def __init__(self, graph: Graph, *, retry: bool = False, grow: bool = False) -> None:
-        self.graph, self.retry, self.grow = graph, retry, grow
+        self.graph, self.grow = graph, grow
+        self.past = Past(graph, retry=retry)
 
     def judge(self, tops: Iterable[Node]) -> list[Node]:
-        """Give a state to all that `tops` stand on; return the nodes, inputs before what is made of them."""
-        ordered = in_order(tops)
-        self._explain_missing([node for node in ordered if not node.exists and node.state is State.NOT_CHECKED])
-        level: list[Node] = []
-        for node in ordered:
-            if level and node.level != level[0].level:
-                self._judge_level(level)
-                level = []
-            level.append(node)
-        self._judge_level(level)
-        return ordered
-
-    def _judge_level(self, level: list[Node]) -> None:
-        for node in level:
-            if node.state is State.NOT_CHECKED:
-                if node.exists:
-                    self._judge_existing(node)
+        """Give a state to all that `tops` stand on and that needs a look; return those, inputs before what is made of them."""
+        levels = by_level(tops)
+        self._explain([node for level in levels for node in level if node.state is State.NOT_CHECKED and not node.exists])
+        for level in levels:
+            judged = [node for node in level if node.state is State.NOT_CHECKED]
+            for node in judged:
+                if node.winner is None or node.restarted:
+                    self._judge_planned(node)
                 else:
-                    self._judge_missing(node)
-        self._look_for_earlier([node for node in level if node.state in (State.TO_BE_MADE, State.OUT_OF_DATE)])
+                    self._judge_existing(node)
+            self.past.look([node for node in judged if node.state in (State.TO_BE_MADE, State.OUT_OF_DATE)])
+        return [node for level in levels for node in level]
 
     # ------------------------------------------------------------------ objects that exist
 
     def _judge_existing(self, node: Node) -> None:
-        assert node.winner is not None
         reasons: list[Reason] = []
         waits: list[Reason] = []
-        blocked: list[Reason] = []
-        version = getattr(node.cls, "version", None)
-        if version is not None and can_check_version(node) and node.winner.version != version:
-            node.reasons.append(Reason(Cause.VERSION, (node.winner.version, version)))
-            self._judge_missing(node, State.OUT_OF_DATE)
-            return
-        grown = 0
-        for name, slot in Slots.of(node.cls).by_name.items():
-            if isinstance(slot, DependencyList):
-                grown += self._compare_group(node, name, slot, reasons, waits, blocked)
+        bad: list[Mark] = []
+        unchecked = False
+        for mark in node.marks:
+            child = mark.ask.node if mark.ask is not None else None
+            if child is None:
+                if is_replaced(mark):
+                    reasons.append(replaced(node, mark))
+            elif mark.edge is None:
+                if child.winner is not None:
+                    reasons.append(Reason(Cause.NOW_AVAILABLE, (child,)))
+                if child.state in WORK:
+                    waits.append(Reason(Cause.INPUT_TO_MAKE, (child,)))
+            elif child.winner is None and child.state in BLOCKED:
+                bad.append(mark)
             else:
-                self._compare_one(node, name, reasons, waits, blocked)
+                if child.winner is not None and child.winner.value != mark.edge.input_value:
+                    reasons.append(replaced(node, mark))
+                if child.state in WORK:
+                    waits.append(Reason(Cause.INPUT_TO_MAKE, (child,)))
+                unchecked = unchecked or child.state is State.NOT_CHECKED
+        grown = self._grown(node, reasons, waits) if node.more else 0
+        blocked = self._blocked(node, bad, reasons) if bad else []
         if blocked:
-            node.state, node.reasons = State.HELD, blocked + reasons
+            missing = any(mark.ask is not None and mark.ask.node is not None and mark.ask.node.state is not State.HELD for mark in bad)
+            node.state, node.reasons = State.MISSING if missing else State.HELD, blocked + reasons
         elif reasons:
             node.state, node.reasons = State.OUT_OF_DATE, reasons + waits
         elif waits:
             node.state, node.reasons = State.UNDECIDED, waits
+        elif unchecked:
+            node.state, node.reasons = State.NOT_CHECKED, [Reason(Cause.DEPTH)]
         elif grown:
-            node.state, node.reasons = State.MAY_GROW, [Reason(Cause.CAN_GROW, (grown, "frames"))]
+            node.state, node.reasons = State.MAY_GROW, [Reason(Cause.CAN_GROW, (grown, kind_of_more(node)))]
         else:
             node.state = State.UP_TO_DATE
+        if not node.state.is_work:
+            node.more = ()
 
-    def _compare_one(self, node: Node, name: str, reasons: list[Reason], waits: list[Reason], blocked: list[Reason]) -> None:
-        ask = node.inputs.get(name)
-        if ask is None:
-            return
-        assert isinstance(ask, Ask)
-        child, recorded = ask.node, next(iter(node.edges.get(name, ())), None)
-        if child is None:
-            return
-        if recorded is None:
-            if child.exists or not child.is_blocked:
-                reasons.append(Reason(Cause.NOW_AVAILABLE, (child.name,)))
-        elif child.is_blocked:
-            if Slots.of(node.cls).by_name[name].optional:
-                reasons.append(Reason(Cause.INVALIDATED, (ask.cls.__name__, "")))
-            else:
-                blocked.append(Reason(Cause.INPUT_BLOCKED, (child.name, child.state.value)))
-        elif child.winner is not None and child.winner.value != recorded.input_value:
-            reasons.append(replaced(ask, recorded.input, child))
-        if child.state.is_work:
-            waits.append(Reason(Cause.INPUT_TO_MAKE, (child.name,)))
-
-    def _compare_group(self, node: Node, name: str, slot: DependencyList[Any], reasons: list[Reason], waits: list[Reason],
-                       blocked: list[Reason]) -> int:
-        """Compare the members then and now, both ways; return by how many an open set could grow."""
-        asks = node.inputs.get(name, [])
-        assert isinstance(asks, list)
-        recorded = {edge.per or edge.sel: edge for edge in node.edges.get(name, ())}
-        now: set[bytes] = set()
-        grown = 0
-        for ask in asks:
-            own, child = node.own(name, ask), ask.node
-            assert child is not None
-            edge = recorded.get(own)
-            if child.is_blocked:
-                if not slot.is_open:
-                    blocked.append(Reason(Cause.INPUT_BLOCKED, (child.name, child.state.value)))
-                elif edge is not None:
-                    reasons.append(Reason(Cause.REMOVED, (ask.cls.__name__, child.name)))
-                now.add(own)
-                continue
-            now.add(own)
-            if edge is None:
-                if slot.is_open and not self.grow:
-                    grown += 1
+    def _grown(self, node: Node, reasons: list[Reason], waits: list[Reason]) -> int:
+        """Say which members have come to groups; return by how many an open set could grow."""
+        grown, usable = 0, [each for each in node.more if each.ask.node is not None and not each.ask.node.is_blocked]
+        for each in usable:
+            slot, child = Slots.of(node.cls).by_name[each.slot], each.ask.node
+            assert child is not None and isinstance(slot, DependencyList)
+            if each.slot in node.regrouped:
+                if sum(other.slot == each.slot for other in usable) < self.graph.groups.needed(node, slot):
                     continue
-                reasons.append(Reason(Cause.ADDED, (child.name, "")))
-            elif child.winner is not None and child.winner.value != edge.input_value:
-                reasons.append(replaced(ask, edge.input, child))
-            if child.state.is_work:
-                waits.append(Reason(Cause.INPUT_TO_MAKE, (child.name,)))
-        reasons.extend(Reason(Cause.REMOVED, (slot.member.__name__, "")) for own in recorded if own not in now)
+            elif slot.is_open and not self.grow:
+                grown += 1
+                continue
+            reasons.append(Reason(Cause.ADDED, (child,)))
+            if child.state in WORK:
+                waits.append(Reason(Cause.INPUT_TO_MAKE, (child,)))
         return grown
 
-    # ------------------------------------------------------------------ objects that do not exist
+    def _blocked(self, node: Node, bad: list[Mark], reasons: list[Reason]) -> list[Reason]:
+        """What inputs that can neither be used nor made mean: the end, or that it is made without them."""
+        slots, blocked = Slots.of(node.cls), []
+        for mark in bad:
+            assert mark.ask is not None and mark.ask.node is not None and mark.edge is not None
+            child, siblings = mark.ask.node, sum(other.slot == mark.slot for other in bad)
+            if mark.slot not in slots.lenient or (mark.slot in slots.lists and mark.slot not in slots.optional
+                                                  and self._usable(node, mark.slot) - siblings < node.needed.get(mark.slot, 1)):
+                blocked.append(Reason(Cause.INPUT_BLOCKED, (child, because(child))))
+            elif mark.slot in slots.lists:
+                reasons.append(Reason(Cause.REMOVED, (child,)))
+            else:
+                reasons.append(Reason(Cause.INVALIDATED, (child.cls.__name__, mark.edge.input_id or b"")))
+        return blocked
 
-    def _explain_missing(self, nodes: list[Node]) -> None:
+    def _usable(self, node: Node, name: str) -> int:
+        """How many members a set has, those that are blocked among them."""
+        return len(listed(node.inputs.get(name))) + sum(each.slot == name and each.ask.node is not None and not each.ask.node.is_blocked
+                                                        for each in node.more)
+
+    # ------------------------------------------------------------------ objects that do not exist, or are planned anew
+
+    def _explain(self, nodes: list[Node]) -> None:
         """Find what each would replace, and say in words why that does not do."""
-        if not nodes:
-            return
-        before = select.newest_of_any_kind(self.graph.connection, self.graph.sight, [(node.sel, at_of(node)) for node in nodes])
-        oids = sorted({oid for oid in before if oid is not None})
-        o = tables.object_
-        rows: dict[int, Any] = {}
-        for start in range(0, len(oids), 500):
-            found = self.graph.connection.execute(sa.select(o.c.oid, o.c.object_id, o.c.params_id, o.c.is_valid, o.c.quality_flags)
-                                                  .where(o.c.oid.in_(oids[start:start + 500])))
-            rows.update({row.oid: row for row in found})
-        for node, oid in zip(nodes, before, strict=True):
-            node.predecessor = oid
-            node.reasons.extend(self._why_not(node, rows[oid]) if oid is not None else [Reason(Cause.NOTHING_THERE)])
+        before = select.newest_of_any_kind(self.graph.connection, self.graph.sight,
+                                           [(node.sel, node.anchor if node.asked_from is None else node.asked_from) for node in nodes])
+        for node, one in zip(nodes, before, strict=True):
+            node.predecessor = one.oid if one is not None else None
+            if node.fresh:
+                node.reasons.append(Reason(Cause.FRESH))
+            else:
+                node.reasons.extend(self._why_not(node, one) if one is not None else [Reason(Cause.NOTHING_THERE)])
 
-    def _why_not(self, node: Node, row: Any) -> list[Reason]:
-        had = self.graph.book.values_of(row.params_id)
-        changed = [Reason(Cause.PARAMETER, (name, had.get(name, "none"), value))
-                   for name, value in node.parameters.items() if had.get(name, value) != value]
-        return changed or [Reason(Cause.INVALIDATED, (node.cls.__name__, row.object_id[:8]))]
+    def _why_not(self, node: Node, one: Before) -> list[Reason]:
+        had, wanted = self.graph.book.values_of(one.params_id), {**node.parameters, **node.below}
+        changed = [Reason(Cause.PARAMETER, (name, had.get(name, "none"), value)) for name, value in wanted.items()
+                   if had.get(name, value) != value]
+        return changed or [Reason(Cause.INVALIDATED, (node.cls.__name__, one.object_id[:8]))]
 
-    def _judge_missing(self, node: Node, otherwise: State = State.TO_BE_MADE) -> None:
+    def _judge_planned(self, node: Node) -> None:
+        slots = Slots.of(node.cls)
         blocked: list[Reason] = []
         waits: list[Reason] = []
         missing = False
         for name, asked in node.inputs.items():
-            slot = Slots.of(node.cls).by_name[name]
-            open_set = isinstance(slot, DependencyList) and slot.is_open
-            children = [ask.node for ask in (asked if isinstance(asked, list) else [asked]) if ask.node is not None]
+            children = [ask.node for ask in listed(asked) if ask.node is not None]
             bad = [child for child in children if child.is_blocked]
-            usable = len(children) - len(bad)
-            if bad and not slot.optional and (not open_set or usable < getattr(slot, "at_least", 1)):
-                blocked.extend(Reason(Cause.INPUT_BLOCKED, (child.name, because(child))) for child in bad)
-                missing = missing or any(child.state is State.MISSING for child in bad)
-            waits.extend(Reason(Cause.INPUT_TO_MAKE, (child.name,)) for child in children if child.state.is_work)
+            if bad and name not in slots.optional and (
+                    name not in slots.lenient or len(children) - len(bad) < node.needed.get(name, 1)):
+                blocked.extend(Reason(Cause.INPUT_BLOCKED, (child, because(child))) for child in bad)
+                missing = missing or any(child.state is not State.HELD for child in bad)
+            waits.extend(Reason(Cause.INPUT_TO_MAKE, (child,)) for child in children if child.state in WORK)
         if blocked:
-            node.state, node.reasons = State.MISSING if missing else State.HELD, blocked
+            node.state, node.reasons = State.MISSING if missing else State.HELD, blocked + (node.reasons if node.exists else [])
         else:
-            node.state = State.OUT_OF_DATE if node.predecessor is not None else otherwise
+            node.state = State.OUT_OF_DATE if node.exists or node.predecessor is not None else State.TO_BE_MADE
             node.reasons.extend(waits)
 
-    # ------------------------------------------------------------------ what was made before
 
-    def _look_for_earlier(self, nodes: list[Node]) -> None:
-        """Hold what was made before from the very same inputs with a result that will not do."""
-        settled = [node for node in nodes if not any(child.state.is_work for child in node.children())]
-        for node in settled:
-            node.derivation = recipe.derivation_of(node.cls, self.parameters(node), inputs_of(node))
-        derivations = [node.derivation for node in settled if node.derivation is not None]
-        earlier = recipe.made_before(self.graph.connection, self.graph.sight, derivations)
-        failed = recipe.failed_before(self.graph.connection, derivations)
-        for node in settled:
-            assert node.derivation is not None
-            verdict = hold(node.cls, earlier.get(node.derivation, []), failed.get(node.derivation))
-            if verdict is None or (verdict.cause is not Cause.SHARES and self.retry):
-                continue
-            if verdict.cause is Cause.SHARES:
-                node.reasons.append(verdict)
-            else:
-                node.state, node.reasons = State.HELD, [verdict, *node.reasons]
-
-    def parameters(self, node: Node) -> dict[str, Any]:
-        """The parameters wanted of a node."""
-        if not node.parameters and node.winner is not None:
-            scope = self.graph.scope(node.winner.scope_id)
-            node.parameters = dict(self.graph.book.wanted(node.cls, scope, node.anchor).values)
-        return node.parameters
-
-
-def hold(cls: type, earlier: list[recipe.Earlier], failure: str | None) -> Reason | None:
-    """What the past of a derivation says: share a good result, hold a bad one or a failure, or nothing."""
-    blocking = int(getattr(cls, "blocking_flags", -1))
-    good = [one for one in earlier if one.is_valid > 0 and (not one.quality_flags & blocking or one.is_valid == 2)]
-    if good:
-        return Reason(Cause.SHARES, (good[0].object_id[:8],))
-    if earlier:
-        if earlier[0].is_valid > 0:
-            names = getattr(cls, "flag_names", lambda flags: [str(flags)])(earlier[0].quality_flags)
-            return Reason(Cause.FLAGGED, (earlier[0].object_id[:8], ", ".join(names)))
-        return Reason(Cause.INVALID, (earlier[0].object_id[:8],))
-    return Reason(Cause.FAILED, (failure,)) if failure is not None else None
-
-
-def inputs_of(node: Node) -> list[tuple[str, bytes, bytes]]:
-    """The (slot, digest of the natural key, value) of every input as the rule picks them now."""
-    listed = []
-    for name in Slots.of(node.cls).by_name:
-        asked = node.inputs.get(name, [])
-        found = [(name, ask.sel, ask.node.winner.value) for ask in (asked if isinstance(asked, list) else [asked])
-                 if ask.node is not None and ask.node.winner is not None and not ask.node.is_blocked]
-        listed.extend(sorted(found) if isinstance(asked, list) else found)
-    return listed
-
-
-def in_order(tops: Iterable[Node]) -> list[Node]:
-    """All nodes below `tops` and themselves, by level: raw data first."""
-    level: dict[Node, int] = {}
+def by_level(tops: Iterable[Node]) -> list[list[Node]]:
+    """All nodes that need a look, below `tops` and themselves: those that stand on nothing first, level by level."""
+    done: set[Node] = set()
+    open_: set[Node] = set()
+    levels: list[list[Node]] = []
     stack: list[tuple[Node, bool]] = [(top, False) for top in tops]
     while stack:
-        node, expanded = stack.pop()
-        if expanded:
-            node.level = level[node] = 1 + max((level.get(child, -1) for child in node.children()), default=-1)
-        elif node not in level:
-            level[node] = -1
+        node, is_expanded = stack.pop()
+        if is_expanded:
+            open_.discard(node)
+            done.add(node)
+            node.level = 1 + max((child.level for child in node.known() if child in done), default=-1)
+            while len(levels) <= node.level:
+                levels.append([])
+            levels[node.level].append(node)
+        elif node not in done and node not in open_:
+            open_.add(node)
             stack.append((node, True))
-            stack.extend((child, False) for child in node.children() if child not in level)
-    return sorted(level, key=lambda node: node.level)
+            for child in list(node.known()):
+                if child in open_ and child is not node:
+                    leave_out(node, child)
+                elif child not in done:
+                    stack.append((child, False))
+    return levels
 
 
-def can_check_version(node: Node) -> bool:
-    """Whether objects of this class have a recipe; what was ingested has none."""
-    return bool(getattr(node.cls, "can_be_made", False))
-
-
-def at_of(node: Node) -> int:
-    """The time a node was asked for."""
-    return node.asked_at[0] if node.asked_at else node.anchor
+def leave_out(node: Node, child: Node) -> None:
+    """Let `node` do without `child`, which would have to be made from it."""
+    slots = Slots.of(node.cls)
+    if node.partial:
+        node.marks = [mark if mark.ask is None or mark.ask.node is not child or mark.edge is None
+                      else Mark(mark.slot, mark.edge._replace(winner=child.winner), None) for mark in node.marks]
+        node.marks = [mark for mark in node.marks if mark.edge is not None or mark.ask is None or mark.ask.node is not child]
+        node.more = [each for each in node.more if each.ask.node is not child]
+        return
+    for name, asked in node.inputs.items():
+        if all(ask.node is not child for ask in listed(asked)):
+            continue
+        if name not in slots.lenient:
+            node.state, node.reasons = State.MISSING, [Reason(Cause.CIRCLE, (child,))]
+        elif isinstance(asked, list):
+            node.inputs[name] = [ask for ask in asked if ask.node is not child]
+        else:
+            node.inputs[name] = Ask(asked.cls, asked.sel, asked.at, asked.keys)
 
 
 def because(child: Node) -> str:
@@ -261,8 +215,6 @@ def because(child: Node) -> str:
     return f"{child.state.value}: {child.reasons[0].text}" if child.reasons else child.state.value
 
 
-def replaced(ask: Ask, old: int, child: Node) -> Reason:
-    """Say that another object is now picked in place of the recorded one."""
-    assert child.winner is not None
-    when: datetime.datetime = from_microseconds(child.winner.created)
-    return Reason(Cause.REPLACED, (ask.cls.__name__, f"#{old}", child.winner.object_id[:8], f"{when:%Y-%m-%d}"))
+def kind_of_more(node: Node) -> str:
+    """What an open set could grow by."""
+    return Slots.of(node.cls).by_name[node.more[0].slot].type.__name__ if node.more else "objects"

@@ -39,6 +39,7 @@ class Spec:
     parameters: dict[str, Any]
     inputs: dict[str, int | list[int]]
     previous: int | None = None
+    below: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> str:
         """As text for a worker."""
@@ -55,6 +56,7 @@ class Product:
     files: list[dict[str, Any]] = field(default_factory=list)
     value: str = ""
     log: str = ""
+    is_valid: int = 1
 
     def as_json(self) -> str:
         """As text for the committing parent."""
@@ -164,7 +166,7 @@ def fill(obj: Makeable, product: Product) -> None:
         setattr(obj, name, unplain(value))
     for name, values in product.parts.items():
         setattr(obj, name, mapping.parts[name].type(**{n: unplain(v) for n, v in values.items()}))
-    obj.quality_flags = product.quality_flags
+    obj.quality_flags, obj.is_valid = product.quality_flags, product.is_valid
 
 
 def plain(value: Any) -> Any:

@@ -1,98 +1,145 @@
 """The graph a plan is made of: questions (`Ask`) and what answers them (`Node`)."""
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
-from awe.dataflow.select import EdgeNow, Member, Winner
+from awe.dataflow.select import EdgeNow, Winner
 from awe.dataflow.state import Reason, State
-from awe.persist.declare import number_of, slots
+from awe.persist.declare import Dependency, DependencyList, natural_key, number_of, slots
 
 
 class Ask:
     """One question to the selection rule: which object of a class, with these keys, at this time.
 
-    `keys` is None while only the digest of the question is known.
+    `keys` is None while only the digest of the question is known; then `origin` and `slot` say who asks.
     """
 
-    __slots__ = ("at", "cls", "keys", "node", "origin", "sel", "slot", "winner")
+    __slots__ = ("at", "cls", "keys", "node", "origin", "sel", "slot")
 
-    def __init__(self, cls: type, sel: bytes, at: int, keys: dict[str, Any] | None = None, *,
-                 origin: Node | None = None, slot: str = "") -> None:
+    def __init__(self, cls: type, sel: bytes, at: int, keys: dict[str, Any] | None = None, origin: Node | None = None,
+                 slot: str = "") -> None:
         self.cls, self.sel, self.at, self.keys = cls, sel, at, keys
         self.origin, self.slot = origin, slot
         self.node: Node | None = None
-        self.winner: Winner | None = None
 
     def __repr__(self) -> str:
         keys = "" if self.keys is None else ", ".join(f"{name}={value!r}" for name, value in self.keys.items())
         return f"{self.cls.__name__}({keys})"
 
 
-class Node:
-    """One target in a plan: an object that the rule picked, or one that would have to be made."""
+class Mark(NamedTuple):
+    """A recorded input that needs a look: another object is picked now, or the one that was used is not as it was.
 
-    __slots__ = (
-        "anchor",
-        "asked_at",
-        "cls",
-        "derivation",
-        "edges",
-        "groups",
-        "identity",
-        "inputs",
-        "keys",
-        "level",
-        "member_at",
-        "obj",
-        "parameters",
-        "pending",
-        "pers",
-        "predecessor",
-        "reasons",
-        "result",
-        "sel",
-        "state",
-        "tries",
-        "wants",
-        "winner",
-    )
+    `edge` is None where nothing had been found; `ask` is None where what is picked now cannot itself be out of date.
+    """
+
+    slot: str
+    edge: EdgeNow | None
+    ask: Ask | None
+
+
+class Candidate(NamedTuple):
+    """A member of a group that was not used: which object it is, or is made from, and the question for it."""
+
+    slot: str
+    own: bytes
+    ask: Ask
+
+
+NOTHING: Mapping[Any, Any] = {}
+
+
+class Node:
+    """One target in a plan: an object that the rule picked, or one that would have to be made.
+
+    Of an object that exists only what needs a look is known at first (`marks`, `gone`, `more`); everything else below it is as
+    recorded, and is read when `inputs` are asked for.
+
+    Attributes
+    ----------
+    marks
+        recorded inputs that need a look
+    gone
+        recorded members of groups that no longer belong to them
+    more
+        members of groups that were not used
+    inputs
+        the questions of each dependency
+    edges
+        the recorded inputs of each dependency
+    wants, regrouped
+        the group that each set of dependencies asked for; the groups that can now be had where there had been none
+    asked_from, asked_until
+        the earliest and the latest time it is wanted for
+    """
+
+    marks: list[Mark]
+    winner: Winner | None
+    level = 0
+    state = State.NOT_CHECKED
+    partial = False
+    restarted = False
+    fresh = False
+    asked_from: int | None = None
+    asked_until: int | None = None
+    led_by: str | None = None
+    predecessor: int | None = None
+    current: Winner | None = None
+    derivation: bytes | None = None
+    identity: object = None
+    obj: Any = None
+    result: Any = None
+    complete: Callable[[Node], None] | None = None
 
     def __init__(self, cls: type, sel: bytes, winner: Winner | None = None, keys: dict[str, Any] | None = None) -> None:
         self.cls, self.sel, self.winner, self.keys = cls, sel, winner, keys
         self.anchor: int = winner.anchor if winner else 0
-        self.asked_at: list[int] = []
-        self.inputs: dict[str, Ask | list[Ask]] = {}
-        self.edges: dict[str, list[EdgeNow]] = {}
-        self.groups: dict[str, dict[bytes, Member]] = {}
-        self.wants: dict[str, tuple[bytes, int, int]] = {}
-        self.pending: list[str] = []
-        self.pers: dict[tuple[str, Ask], bytes] = {}
-        self.tries: list[str] = []
-        self.parameters: dict[str, Any] = {}
-        self.identity: object = winner.oid if winner else None
-        self.state: State = State.NOT_CHECKED
         self.reasons: list[Reason] = []
-        self.predecessor: int | None = None
-        self.derivation: bytes | None = None
-        self.obj: Any = None
-        self.result: Any = None
-        self.level = 0
-        self.member_at = 0
+        self.marks = []
+        self.gone: list[tuple[str, EdgeNow]] | tuple[()] = ()
+        self.more: list[Candidate] | tuple[()] = ()
+        self._inputs: dict[str, Ask | list[Ask]] | None = None
+        self._edges: dict[str, list[EdgeNow]] | None = None
+        self.wants: dict[str, tuple[bytes, int, int]] = NOTHING  # type: ignore[assignment]
+        self.regrouped: dict[str, tuple[bytes, int, int]] = NOTHING  # type: ignore[assignment]
+        self.needed: dict[str, int] = NOTHING  # type: ignore[assignment]
+        self.parameters: dict[str, Any] = NOTHING  # type: ignore[assignment]
+        self.below: dict[str, Any] = NOTHING  # type: ignore[assignment]
+        self.pers: dict[tuple[str, Ask], bytes] = NOTHING  # type: ignore[assignment]
 
-    def own(self, name: str, ask: Ask) -> bytes:
-        """What a member of a set slot is known by: the natural key of the object it is made from, else its own."""
-        return self.pers.get((name, ask), ask.sel)
+    @classmethod
+    def planned(cls, ask: Ask) -> Node:
+        """The node of something that has no object yet."""
+        node = cls(ask.cls, ask.sel, None, ask.keys)
+        node.begin_anew()
+        return node
+
+    def begin_anew(self) -> None:
+        """Forget what it was made from: it is going to be planned as if nothing were there."""
+        self._inputs, self.wants, self.pers = {}, {}, {}
+        self.needed = {}
+        self.pending = list(Slots.of(self.cls).by_name)
+        self.tries = list(Slots.of(self.cls).leads)
+        self.partial = False
+
+    # ------------------------------------------------------------------ what it stands on
 
     @property
-    def exists(self) -> bool:
-        """Whether there is an object that consumers can use as things are."""
-        return self.winner is not None
+    def inputs(self) -> dict[str, Ask | list[Ask]]:
+        """The questions of each dependency, all of them."""
+        if self.partial and self.complete is not None:
+            self.complete(self)
+        if self._inputs is None:
+            self._inputs = {}
+        return self._inputs
 
     @property
-    def is_blocked(self) -> bool:
-        """Whether consumers can neither use it nor have it made."""
-        return self.state.is_blocked and self.winner is None
+    def edges(self) -> dict[str, list[EdgeNow]]:
+        """The recorded inputs of each dependency, all of them."""
+        if self.partial and self.complete is not None:
+            self.complete(self)
+        return self._edges if self._edges is not None else {}
 
     def asks(self) -> Iterator[Ask]:
         """All questions this node depends on, slot by slot."""
@@ -108,10 +155,42 @@ class Node:
             if ask.node is not None:
                 yield ask.node
 
+    def known(self) -> Iterator[Node]:
+        """The nodes this one depends on, as far as they need a look."""
+        if not self.partial:
+            yield from self.children()
+        else:
+            for mark in self.marks:
+                if mark.ask is not None and mark.ask.node is not None:
+                    yield mark.ask.node
+        for candidate in self.more:
+            if candidate.ask.node is not None:
+                yield candidate.ask.node
+
+    def own(self, name: str, ask: Ask) -> bytes:
+        """What a member of a set slot is known by: the natural key of the object it is made from, else its own."""
+        return self.pers.get((name, ask)) or own_of(Slots.of(self.cls).by_name[name], ask.sel, ask.at)
+
+    def recorded_own(self, name: str, edge: EdgeNow) -> bytes:
+        """What a recorded member of a set slot is known by."""
+        return edge.per or own_of(Slots.of(self.cls).by_name[name], edge.sel, edge.at)
+
+    def want_at(self, at: int) -> None:
+        """Note that it is wanted for this time too."""
+        self.asked_from = at if self.asked_from is None else min(at, self.asked_from)
+        self.asked_until = at if self.asked_until is None else max(at, self.asked_until)
+
+    # ------------------------------------------------------------------ what it is
+
     @property
-    def lead(self) -> str | None:
-        """The dependency that leads: the first that is not a key and that there is something for."""
-        return next((name for name in Slots.of(self.cls).leads if self.inputs.get(name)), None)
+    def exists(self) -> bool:
+        """Whether there is an object that consumers can use as things are."""
+        return self.winner is not None
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether consumers can neither use it nor have it made."""
+        return self.winner is None and self.state.is_blocked
 
     @property
     def name(self) -> str:
@@ -120,12 +199,33 @@ class Node:
             return f"{self.cls.__name__} {' '.join(str(value) for value in self.keys.values())}"
         return f"{self.cls.__name__} {self.winner.object_id[:8] if self.winner else '?'}"
 
+    def __str__(self) -> str:
+        return self.name
+
     def __repr__(self) -> str:
         return f"<{self.name}: {self.state.value}>"
 
 
+def own_of(slot: Dependency[Any] | DependencyList[Any], sel: bytes, at: int) -> bytes:
+    """What a member is known by: its natural key; with its time where several of one key may stand side by side."""
+    return sel + at.to_bytes(8, "big", signed=True) if is_makeable(slot.type) else sel
+
+
+def is_makeable(cls: type) -> bool:
+    """Whether a class says how it is made; raw data and definitions do not."""
+    return bool(getattr(cls, "can_be_made", False))
+
+
 class Slots:
-    """The dependencies of a class, by name and by the number that stands for them in the database."""
+    """The dependencies of a class, by name and by the number that stands for them in the database.
+
+    Attributes
+    ----------
+    leads
+        the names of those that are no keys, in the order of the page: the first that can be had decides for which time an object is
+    sources
+        those whose attributes say what others ask for
+    """
 
     _of: dict[type, Slots] = {}
 
@@ -133,6 +233,10 @@ class Slots:
         self.by_name = slots(cls)
         self.name_of = {number_of(name): name for name in self.by_name}
         self.leads = [name for name, slot in self.by_name.items() if not getattr(slot, "key", False)]
+        self.optional = {name for name, slot in self.by_name.items() if slot.optional}
+        self.lists = {name for name, slot in self.by_name.items() if isinstance(slot, DependencyList)}
+        self.lenient = {name for name, slot in self.by_name.items() if slot.optional or getattr(slot, "is_open", False)}
+        self.sources = frozenset(source for name, slot in self.by_name.items() for source in asks_through(cls, name, slot))
 
     @classmethod
     def of(cls, target: type) -> Slots:
@@ -140,3 +244,10 @@ class Slots:
         if target not in cls._of:
             cls._of[target] = cls(target)
         return cls._of[target]
+
+
+def asks_through(cls: type, name: str, slot: Dependency[Any] | DependencyList[Any]) -> set[str]:
+    """The dependencies whose attributes `slot` asks by; a link that is a key is known by its name."""
+    pairs = [*slot.same, *getattr(slot, "also", ())]
+    firsts = {ours.split(".", 1)[0] for _, ours in pairs if "." in ours or ours not in natural_key(cls)}
+    return {first for first in firsts if first != name and first in slots(cls)}

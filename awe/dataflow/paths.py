@@ -27,7 +27,7 @@ def value_at(node: Node, path: str) -> Any:
         return node.parameters[first] if node.parameters[first] != "" else None
     if not rest and hasattr(node.cls, f"key_{first}"):
         return getattr(node.cls, f"key_{first}")(node.keys or {}, node.parameters)
-    if node.obj is not None:
+    if node.obj is not None and not node.restarted:
         return value_of_object(node.obj, path)
     declared = declarations(node.cls).get(first)
     if declared is None:
@@ -52,9 +52,11 @@ def through(node: Node, slot: str, rest: str) -> Any:
     if asked.node is None:
         raise NotYet(slot)
     child = asked.node
-    if child.obj is None and child.winner is not None:
+    if child.winner is None:
+        return None if child.state.is_blocked else value_at(child, rest)
+    if child.obj is None:
         raise NotYet(slot)
-    return value_at(child, rest)
+    return value_of_object(child.obj, rest)
 
 
 def key_name(keys: dict[str, Any] | None) -> Any:

@@ -1,12 +1,14 @@
 """A plan: everything that some targets stand on, each with a state and the reasons in words."""
 from __future__ import annotations
 
+import functools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from awe.dataflow.node import Ask, Node
+from awe.dataflow.request import Request
 from awe.dataflow.state import State
 
 MARK = {State.UP_TO_DATE: "=", State.TO_BE_MADE: "+", State.OUT_OF_DATE: "~", State.UNDECIDED: "?", State.HELD: "!",
@@ -17,16 +19,44 @@ MARK = {State.UP_TO_DATE: "=", State.TO_BE_MADE: "+", State.OUT_OF_DATE: "~", St
 class Plan:
     """What would be done for `tops`, and why; nothing has been made.
 
-    `nodes` are in the order of making: inputs before what is made of them.
+    Attributes
+    ----------
+    tops
+        the nodes of what was asked for
+    looked_at
+        the nodes that needed a look, inputs before what is made of them; all else is up to date
+    asked
+        the requests
+    complete
+        reads all that the given nodes stand on, and names them
     """
 
     tops: list[Node]
-    nodes: list[Node]
+    looked_at: list[Node]
+    asked: Sequence[Request] = ()
+    complete: Callable[[Iterable[Node]], None] = lambda nodes: None
 
-    @property
+    @functools.cached_property
+    def nodes(self) -> list[Node]:
+        """All nodes, inputs before what is made of them."""
+        below, seen = list(dict.fromkeys(self.tops)), set(self.tops)
+        while below:
+            self.complete(below)
+            below = [child for child in dict.fromkeys(child for node in below for child in node.children()) if child not in seen]
+            seen.update(below)
+        return in_order(self.tops)
+
+    @functools.cached_property
     def todo(self) -> list[Node]:
-        """The nodes there is something to do about, in order."""
-        return [node for node in self.nodes if node.state.is_work]
+        """The nodes there is something to do about, in order: what is wanted, and what that waits for."""
+        wanted = [top for top in dict.fromkeys(self.tops) if top.state.is_work]
+        seen = set(wanted)
+        for node in wanted:
+            for child in node.known():
+                if child not in seen and child.state.is_work:
+                    seen.add(child)
+                    wanted.append(child)
+        return [node for node in self.looked_at if node in seen]
 
     @property
     def blocked(self) -> list[Node]:
@@ -45,6 +75,7 @@ class Plan:
 
     def tree(self, depth: int | None = None) -> str:
         """The plan as an indented tree; what was shown before is shown once."""
+        self.complete(self.nodes)
         seen: set[Node] = set()
         lines = [line for top in self.tops for line in branch(top, 0, depth, seen)]
         return "\n".join([*lines, "", self.summary()])
@@ -56,6 +87,7 @@ class Plan:
     def as_dict(self) -> dict[str, Any]:
         """The plan as plain data, for programs."""
         number = {node: n for n, node in enumerate(self.nodes)}
+        self.complete(self.nodes)
         return {"counts": self.counts(), "targets": [number[top] for top in self.tops],
                 "nodes": [{"class": node.cls.__name__, "keys": plain_keys(node), "state": node.state.value,
                            "object_id": node.winner.object_id if node.winner else None,
@@ -101,3 +133,19 @@ def members(asked: Ask | list[Ask], indent: int, depth: int | None, seen: set[No
 def plain_keys(node: Node) -> dict[str, Any]:
     """The keys of a node as plain data."""
     return {name: value if isinstance(value, int | float | str) else str(value) for name, value in (node.keys or {}).items()}
+
+
+def in_order(tops: Iterable[Node]) -> list[Node]:
+    """All nodes that `tops` stand on and themselves: inputs before what is made of them."""
+    done: dict[Node, None] = {}
+    started: set[Node] = set()
+    stack: list[tuple[Node, bool]] = [(top, False) for top in reversed(list(tops))]
+    while stack:
+        node, is_expanded = stack.pop()
+        if is_expanded:
+            done[node] = None
+        elif node not in started:
+            started.add(node)
+            stack.append((node, True))
+            stack.extend((child, False) for child in node.children() if child not in started)
+    return list(done)

@@ -1,11 +1,14 @@
 """From requests to a plan, and from a plan to objects."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+import gc
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from awe.dataflow import instance as instances
+from awe.dataflow.depth import cut
 from awe.dataflow.graph import Graph
 from awe.dataflow.instance import Instance
 from awe.dataflow.judge import Judge
@@ -15,6 +18,7 @@ from awe.dataflow.plan import Plan
 from awe.dataflow.registry import target_classes
 from awe.dataflow.request import Request
 from awe.dataflow.run import Progress, Report, Runner, complain
+from awe.dataflow.settle import result_of_node
 from awe.dataflow.state import State
 from awe.dataflow.workers import Workers
 from awe.errors import HeldError, NoRawDataError
@@ -22,6 +26,9 @@ from awe.persist.load import load
 from awe.persist.selector import class_name
 
 Pars = Mapping[str, Mapping[str, Any]]
+
+#: How often what was asked for is looked at again after something was made.
+ROUNDS = 8
 
 
 @dataclass
@@ -55,7 +62,6 @@ class Planner:
     def __init__(self, instance: Instance | None = None, options: Options | None = None) -> None:
         self.instance = instance or instances.current()
         self.options = options or Options()
-        self.judge: Judge | None = None
 
     def plan(self, asked: Sequence[Request]) -> Plan:
         """Look at everything that `asked` stands on; nothing is made."""
@@ -63,35 +69,60 @@ class Planner:
         if call:
             check_call(call, target_classes())
         database = self.instance.database
-        with database.snapshot() as connection:
+        with database.snapshot() as connection, uninterrupted():
             book = ParameterBook(connection, database.identity.project_id, call)
-            graph = Graph(connection, self.instance.sight(), book, lambda cls, oids: load(database, oids, cls),
-                          self.instance.site, depth=self.options.depth)
+            graph = Graph(connection, self.instance.eyes(), book, lambda cls, oids: load(database, oids, cls), self.instance.site)
             tops = [graph.ask(one.cls, one.keys, one.at, fresh=self.options.fresh) for one in asked]
             graph.grow()
-            self.judge = Judge(graph, retry=self.options.retry, grow=self.options.grow)
             nodes = [top.node for top in tops if top.node is not None]
-            ordered = self.judge.judge(nodes)
-            for node in ordered:
-                self.judge.parameters(node)
-        return Plan(nodes, ordered)
+            if self.options.depth is not None:
+                cut(graph, nodes, self.options.depth)
+            judge = Judge(graph, retry=self.options.retry, grow=self.options.grow)
+            plan = Plan(nodes, judge.judge(nodes), asked, lambda some: self._complete(graph, some))
+            self._prepare(graph, plan.todo)
+        graph.completing = lambda node: self._complete(graph, [node])
+        return plan
+
+    def _prepare(self, graph: Graph, todo: list[Node]) -> None:
+        """Read of what will be made all that has to be known."""
+        graph.fill(todo)
+        graph.load_objects([node for node in todo if node.keys is None])
+        for node in todo:
+            if not node.parameters and not node.below and node.winner is not None:
+                node.parameters, node.below = graph.parameters_of(node)
+
+    def _complete(self, graph: Graph, nodes: Iterable[Node]) -> None:
+        """Read what nodes stand on, and their keys, after the plan was made."""
+        listed = list(nodes)
+        with self.instance.database.reading() as connection:
+            graph.reconnect(connection)
+            graph.fill(listed)
+        graph.load_objects([node for node in listed if node.keys is None and node.winner is not None])
 
     def carry_out(self, plan: Plan, *, workers: int = 0, progress: Progress | None = None) -> Report:
-        """Make what the plan says is to be made."""
-        todo = plan.todo
-        for node in todo:
-            self.name(node)
-        modules = {node.cls.__module__ for node in todo if not class_name(node.cls).startswith("awe:")}
-        if workers and len(todo) > 1:
-            with Workers(self.instance, workers, modules) as pool:
-                return Runner(self.instance, plan, lambda node: node.parameters, retry=self.options.retry, workers=pool,
-                              progress=progress).run()
-        return Runner(self.instance, plan, lambda node: node.parameters, retry=self.options.retry, progress=progress).run()
+        """Make what the plan says is to be made, and what then turns out to be.
 
-    def name(self, node: Node) -> None:
-        """See that a node knows its keys."""
-        if node.keys is None and self.judge is not None:
-            self.judge.graph.load_objects([node])
+        A new object may be valid for times at which others were used, or its lead may belong to another time; so when all has been
+        made the same is asked again, until nothing is left to do.
+        """
+        modules = {node.cls.__module__ for node in plan.todo if not class_name(node.cls).startswith("awe:")}
+        with contextlib.ExitStack() as stack:
+            pool = stack.enter_context(Workers(self.instance, workers, modules)) if workers and len(plan.todo) > 1 else None
+            report, last = self._run(plan, pool, progress), plan
+            for _ in range(ROUNDS):
+                if report.failed or report.held or not plan.asked:
+                    break
+                last = self.plan(plan.asked)
+                if not last.todo:
+                    break
+                report.add(self._run(last, pool, progress))
+        if last is not plan:
+            for top, now in zip(plan.tops, last.tops, strict=True):
+                top.result = result_of_node(now) or top.result
+        return report
+
+    def _run(self, plan: Plan, pool: Workers | None, progress: Progress | None) -> Report:
+        return Runner(self.instance, plan, lambda node: node.parameters, retry=self.options.retry, workers=pool, progress=progress).run()
 
     def get(self, asked: Sequence[Request], *, workers: int = 0, progress: Progress | None = None) -> list[Any]:
         """The objects for all requests, in order; what is missing or out of date is made first.
@@ -118,6 +149,18 @@ class Planner:
             complain(top, report)
         assert oid is not None
         return load(self.instance.database, [oid])[oid]
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Keep Python from looking for garbage while many objects are made that all stay."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def refuse_blocked(tops: Iterable[Node]) -> None:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,17 +10,18 @@ import sqlalchemy as sa
 
 from awe.dataflow import jobs, recipe, select
 from awe.dataflow.instance import Instance
-from awe.dataflow.judge import hold
 from awe.dataflow.lease import Lease
 from awe.dataflow.maker import Spec, identity
 from awe.dataflow.node import Node
+from awe.dataflow.past import hold
 from awe.dataflow.recipe import Earlier
 from awe.dataflow.select import Sight
 from awe.dataflow.settle import Result, Settled, settle
-from awe.dataflow.stamps import stamps
+from awe.dataflow.stamps import asked_times, stamps
 from awe.dataflow.state import Cause
 from awe.persist import tables
 from awe.persist.canonical import digest16
+from awe.persist.selector import selector_of
 
 
 @dataclass
@@ -44,10 +46,10 @@ class Prepared:
         None where it is to be made, or where the result of somebody else, now `earlier`, is to be shared.
         """
         with instance.database.reading() as connection:
-            picked = picked_now(connection, instance.sight(), self.node, self.settled.derivation, self.spec.parameters)
+            picked = picked_now(connection, instance.eyes(), self.node, self.settled.derivation, ids_of(connection, self.node))
             if picked is not None:
                 return picked
-            earlier = recipe.made_before(connection, instance.sight(), [self.settled.derivation]).get(self.settled.derivation, [])
+            earlier = recipe.made_before(connection, instance.eyes(), [self.settled.derivation]).get(self.settled.derivation, [])
             failure = jobs.last_failure(connection, self.settled.derivation)
         fresh = [one for one in earlier if one.oid not in self.before]
         verdict = hold(self.node.cls, fresh, failure.reason if failure is not None and failure != self.failure else None)
@@ -57,18 +59,29 @@ class Prepared:
         return verdict.text if verdict is not None else None
 
 
-def picked_now(connection: sa.Connection, sight: Sight, node: Node, derivation: bytes, parameters: dict[str, Any]) -> Result | None:
+def picked_now(connection: sa.Connection, sight: Sight, node: Node, derivation: bytes, ids: Sequence[int]) -> Result | None:
     """The object that the rule picks for a node at this moment, where it was made of this very derivation."""
-    table = tables.parameters.c
-    wanted = sa.select(table.id).where(table.digest == digest16(parameters))
-    params: int | None = connection.scalar(wanted) if parameters else 0
-    if params is None:
+    times = sorted(set(asked_times(node)))
+    found = select.pick(connection, sight, [(natural_sel(node), at, ids) for at in times])
+    winner = found[0]
+    if winner is None or any(one is None or one.oid != winner.oid for one in found) or (node.winner and node.winner.oid == winner.oid):
         return None
-    winner = select.winners(connection, sight, [(node.sel, node.asked_at[0] if node.asked_at else node.anchor, params)])[0]
-    if winner is None:
-        return None
-    found = connection.scalar(sa.select(tables.object_.c.derivation).where(tables.object_.c.oid == winner.oid))
-    return Result(winner.oid, winner.object_id, winner.value) if found is not None and bytes(found) == derivation else None
+    made = connection.scalar(sa.select(tables.object_.c.derivation).where(tables.object_.c.oid == winner.oid))
+    return Result(winner.oid, winner.object_id, winner.value) if made is not None and bytes(made) == derivation else None
+
+
+def natural_sel(node: Node) -> bytes:
+    """The digest of the natural key of what a node is."""
+    return selector_of(node.cls, node.keys or {})
+
+
+def ids_of(connection: sa.Connection, node: Node) -> tuple[int, ...]:
+    """The rows of `parameters` that a new object for this node shares with what else will do in its place."""
+    values = {**node.parameters, **node.below}
+    if not values:
+        return (0,)
+    found = connection.scalar(sa.select(tables.parameters.c.id).where(tables.parameters.c.digest == digest16(values)))
+    return (*((found,) if found is not None else ()), *((0,) if node.parameters else ()))
 
 
 def is_bad(cls: type, earlier: list[Earlier]) -> bool:
@@ -81,14 +94,14 @@ def prepare(instance: Instance, node: Node, parameters: dict[str, Any], *, retry
     """Gather inputs and derivation of a node, and look whether the same was made before."""
     settled = settle(node, parameters)
     with instance.database.reading() as connection:
-        sight = instance.sight()
+        sight, ids = instance.eyes(), ids_of(connection, node)
         earlier = recipe.made_before(connection, sight, [settled.derivation]).get(settled.derivation, [])
         failure = jobs.last_failure(connection, settled.derivation)
-        there = picked_now(connection, sight, node, settled.derivation, parameters)
-        start, end = stamps(connection, sight, node, instance.site(str((node.keys or {}).get("instrument", ""))))
+        there = picked_now(connection, sight, node, settled.derivation, ids)
+        start, end = stamps(connection, sight, node, instance.site(str((node.keys or {}).get("instrument", ""))), natural_sel(node), ids)
     previous = node.winner.oid if node.winner is not None else node.predecessor
     spec = Spec(identity(node.cls), dict(node.keys or {}), uuid.uuid4().hex, node.anchor, start, end, dict(parameters),
-                settled.oids(node.cls), previous)
+                settled.oids(node.cls), previous, dict(node.below))
     prepared = Prepared(node, settled, spec, scope_of(instance), frozenset(one.oid for one in earlier), failure=failure, there=there)
     if settled.blocked:
         first = settled.blocked[0]

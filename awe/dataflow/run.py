@@ -44,6 +44,15 @@ class Report:
     failed: dict[Node, str] = field(default_factory=dict)
     held: dict[Node, str] = field(default_factory=dict)
 
+    def add(self, other: Report) -> None:
+        """Take in what was done afterwards."""
+        self.planned += other.planned
+        self.made += other.made
+        self.shared += other.shared
+        self.cut_off += other.cut_off
+        self.failed.update(other.failed)
+        self.held.update(other.held)
+
     def __str__(self) -> str:
         parts = [f"{self.planned} planned", f"{len(self.made)} made", f"{len(self.shared)} shared", f"{len(self.cut_off)} cut off"]
         parts += [f"{len(self.failed)} failed"] if self.failed else []

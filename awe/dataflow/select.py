@@ -2,14 +2,15 @@
 
 Candidates have the natural keys asked for, the wanted parameters, a validity that holds the time, and are eligible
 (valid, not flagged, or qualified) and visible.  The latest (`creation_date`, `object_id`) wins; what it covers is eclipsed.
+What has no parameters recorded, though its class has some, was not made by them (it was ingested), and serves whatever is wanted.
 
 Everything that selects comes here: `find`, `get`, `select`, dependencies, the planner and the calibration time stamps.
 All questions of one kind are one statement, however many there are.
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -17,9 +18,12 @@ from awe.dataflow.asked import asked
 
 
 class Sight(NamedTuple):
-    """Whose eyes look: what they may see is said in SQL by `where`."""
+    """Whose eyes look: what they may see is said in SQL by `where`.
 
-    user_id: int
+    Without a `user_id` nothing private is seen, without `project_ids` nothing that belongs to a project.
+    """
+
+    user_id: int | None
     project_ids: tuple[int, ...]
     lowest: int = 3
 
@@ -29,8 +33,9 @@ class Sight(NamedTuple):
         if self.project_ids:
             projects = ",".join(str(int(project)) for project in self.project_ids)
             allowed.append(f"{alias}.privileges=2 and {alias}.project_id in ({projects})")
-        allowed.append(f"{alias}.privileges=1 and {alias}.creator_id={int(self.user_id)}")
-        return "(" + " or ".join(allowed) + ")"
+        if self.user_id:
+            allowed.append(f"{alias}.privileges=1 and {alias}.creator_id={int(self.user_id)}")
+        return "(" + " or ".join(allowed) + ")" if len(allowed) > 1 else allowed[0]
 
 
 class Winner(NamedTuple):
@@ -48,7 +53,11 @@ class Winner(NamedTuple):
 
 
 class EdgeNow(NamedTuple):
-    """A recorded input and what the rule would pick in its place now."""
+    """A recorded input, and what the rule picks in its place now; None where that has to be asked anew.
+
+    `input_id` is the identity of the recorded input, where it has been read; `is_new` says that nothing was ever made from
+    the winner, nor from anything of its key and value.
+    """
 
     target: int
     slot: int
@@ -58,14 +67,13 @@ class EdgeNow(NamedTuple):
     sel: bytes
     at: int
     per: bytes | None
-    input_class: int
-    input_params: int
-    input_scope: int
+    input_id: bytes | None
     winner: Winner | None
+    is_new: bool = False
 
 
 class Member(NamedTuple):
-    """A member of a group: the latest of its natural key."""
+    """A member of a group: the winner of its natural key at its own time."""
 
     own: bytes
     oid: int
@@ -76,49 +84,93 @@ class Member(NamedTuple):
 
 
 WINNER_COLUMNS = "w.oid,w.value,w.class_id,w.creation_date,w.object_id,w.anchor,coalesce(r.version,0),w.params_id,w.scope_id"
-LATEST = """(select c.oid from span s cross join candidate c
+EDGE_COLUMNS = "e.target,e.slot,e.pos,e.input,e.input_value,e.sel,e.at,e.per"
+WIDE = {
+    "sqlite": """(select c.oid from span s cross join candidate c
  where c.sel={sel} and c.span=s.span and c.t_start>{at}-s.length and c.t_start<={at} and {at}<c.t_end
- and c.eligible=1 and c.params_id={params} and {visible}
- order by c.created desc, c.object_id desc limit 1)"""
+ and c.eligible=1 and {params} and {visible} order by c.created desc,c.object_id desc limit 1)""",
+    "postgresql": """(select c.oid from span s cross join lateral (select c.oid,c.created,c.object_id from candidate c
+ where c.sel={sel} and c.span=s.span and c.t_start>{at}-s.length and c.t_start<={at} and {at}<c.t_end
+ and c.eligible=1 and {params} and {visible} order by c.created desc,c.object_id desc limit 1) c
+ order by c.created desc,c.object_id desc limit 1)"""}
+NARROW = """(select c.oid from candidate c where c.sel={sel} and c.t_start<={at} and {at}<c.t_end
+ and c.eligible=1 and {params} and {visible} order by c.created desc,c.object_id desc limit 1)"""
 
 
-def winners(connection: sa.Connection, sight: Sight, asks: Sequence[tuple[bytes, int, int]]) -> list[Winner | None]:
-    """The winner for each (sel, at, params_id) asked, in the order of the asking."""
-    if not asks:
-        return []
-    source = asked(connection, "ask", (("n", "int"), ("sel", "bytes"), ("at", "int"), ("params", "int")),
-                   [(n, *ask) for n, ask in enumerate(asks)])
-    latest = LATEST.format(sel="a.sel", at="a.at", params="a.params", visible=sight.where("c"))
-    statement = (f"select a.n,{WINNER_COLUMNS} from {source} a join object w on w.oid={latest} "
-                 "left join recipe r on r.id=w.recipe_id")
+def latest(connection: sa.Connection, sight: Sight, sel: str, at: str, params: str = "c.params_id=0", *, narrow: bool = False) -> str:
+    """The rule as SQL: the row number of the winner.
+
+    `sel` and `at` are expressions; `params` is a criterion on ``c.params_id``.  A `narrow` look-up goes through all objects of
+    one key; otherwise through the bins of lengths of validity, which pays where many stand side by side.
+    """
+    text = NARROW if narrow else WIDE[connection.dialect.name]
+    return text.format(sel=sel, at=at, params=params, visible=sight.where("c"))
+
+
+def rows(connection: sa.Connection, statement: str) -> list[tuple[Any, ...]]:
+    """The rows of a statement as plain tuples, without what SQLAlchemy adds to them."""
+    result = connection.exec_driver_sql(statement)
+    found: Any = result.cursor.fetchall()  # type: ignore[union-attr]
+    result.close()
+    return list(found)
+
+
+def winner_of(columns: Sequence[Any]) -> Winner:
+    """Make a Winner of a row; identities become hex."""
+    oid, value, class_id, created, object_id, anchor, version, params_id, scope_id = columns
+    return Winner(oid, value, class_id, created, object_id.hex(), anchor, version, params_id, scope_id)
+
+
+def pick(connection: sa.Connection, sight: Sight, asks: Sequence[tuple[bytes, int, Sequence[int]]]) -> list[Winner | None]:
+    """The winner for each (sel, at, rows of `parameters` that will do), in the order of the asking."""
+    listed = [(n, sel, at, *pair) for n, (sel, at, ids) in enumerate(asks) for pair in pairs_of(ids)]
     found: list[Winner | None] = [None] * len(asks)
-    for n, *columns in connection.exec_driver_sql(statement).fetchall():
-        found[n] = winner_of(columns)
+    if not listed:
+        return found
+    source = asked(connection, "ask", (("n", "int"), ("sel", "bytes"), ("at", "int"), ("one", "int"), ("other", "int")), listed)
+    picked = latest(connection, sight, "a.sel", "a.at", "c.params_id in (a.one,a.other)")
+    statement = f"select a.n,{WINNER_COLUMNS} from {source} a join object w on w.oid={picked} left join recipe r on r.id=w.recipe_id"
+    for n, *columns in rows(connection, statement):
+        winner, other = winner_of(columns), found[n]
+        if other is None or (winner.created, winner.object_id) > (other.created, other.object_id):
+            found[n] = winner
     return found
 
 
-def edges_now(connection: sa.Connection, sight: Sight, targets: Sequence[int]) -> list[EdgeNow]:
-    """Every recorded input of `targets`, each with what the rule picks now among objects with the same parameters."""
+def pairs_of(ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Numbers two by two; the last may stand twice."""
+    return [(ids[n], ids[min(n + 1, len(ids) - 1)]) for n in range(0, len(ids), 2)]
+
+
+def objects(connection: sa.Connection, oids: Sequence[int]) -> list[Winner]:
+    """What `Winner` says, of objects by their row numbers."""
+    if not oids:
+        return []
+    source = asked(connection, "frontier", (("oid", "int"),), [(oid,) for oid in oids])
+    return [winner_of(row) for row in rows(connection, f"select {WINNER_COLUMNS} from {source} f join object w on w.oid=f.oid "
+                                                       "left join recipe r on r.id=w.recipe_id")]
+
+
+def visible_among(connection: sa.Connection, sight: Sight, oids: Sequence[int]) -> set[int]:
+    """Which of these objects can be seen."""
+    if not oids:
+        return set()
+    source = asked(connection, "frontier", (("oid", "int"),), [(oid,) for oid in oids])
+    return {oid for oid, in rows(connection, f"select o.oid from {source} f join object o on o.oid=f.oid where {sight.where('o')}")}
+
+
+def edges_of(connection: sa.Connection, targets: Sequence[int]) -> list[EdgeNow]:
+    """Every recorded input of `targets`, as it was recorded."""
     if not targets:
         return []
     source = asked(connection, "frontier", (("oid", "int"),), [(oid,) for oid in targets])
-    latest = LATEST.format(sel="e.sel", at="e.at", params="i.params_id", visible=sight.where("c"))
-    statement = (f"select e.target,e.slot,e.pos,e.input,e.input_value,e.sel,e.at,e.per,i.class_id,i.params_id,i.scope_id,"
-                 f"{WINNER_COLUMNS} from {source} f join edge e on e.target=f.oid join object i on i.oid=e.input "
-                 f"left join object w on w.oid={latest} left join recipe r on r.id=w.recipe_id "
-                 "order by e.target,e.slot,e.pos")
-    return [EdgeNow._make((*row[:11], winner_of(row[11:]) if row[11] is not None else None))
-            for row in connection.exec_driver_sql(statement).fetchall()]
-
-
-def winner_of(columns: Sequence[object]) -> Winner:
-    """Make a Winner of a row; identities become hex."""
-    oid, value, class_id, created, object_id, anchor, version, params_id, scope_id = columns
-    return Winner(oid, value, class_id, created, object_id.hex(), anchor, version, params_id, scope_id)  # type: ignore[arg-type,attr-defined]
+    statement = (f"select {EDGE_COLUMNS},{WINNER_COLUMNS} from {source} f join edge e on e.target=f.oid join object w on w.oid=e.input "
+                 "left join recipe r on r.id=w.recipe_id order by e.target,e.slot,e.pos")
+    return [EdgeNow._make((*row[:8], row[12], winner_of(row[8:]), False)) for row in rows(connection, statement)]
 
 
 class WantNow(NamedTuple):
-    """What a set slot of a target asked for when it was made."""
+    """What a set slot of a target asked for when it was made, or a single slot that found nothing (`n` = 0)."""
 
     target: int
     slot: int
@@ -135,50 +187,71 @@ def wants_of(connection: sa.Connection, targets: Sequence[int]) -> list[WantNow]
     source = asked(connection, "frontier", (("oid", "int"),), [(oid,) for oid in targets])
     statement = (f"select q.target,q.slot,q.sel,q.t_from,q.t_to,q.n from {source} f join want q on q.target=f.oid "
                  "order by q.target,q.slot")
-    return [WantNow(*row) for row in connection.exec_driver_sql(statement).fetchall()]
+    return [WantNow(*row) for row in rows(connection, statement)]
 
 
-def members(connection: sa.Connection, sight: Sight,
-            groups: Sequence[tuple[bytes, int, int]]) -> list[dict[bytes, Member]]:
-    """For each (sel, from, to) the members of that group, the latest of each natural key, by time."""
-    found: list[dict[bytes, Member]] = [{} for _ in groups]
+def members(connection: sa.Connection, sight: Sight, groups: Sequence[tuple[bytes, int, int]]) -> list[list[Member]]:
+    """For each (sel, from, to) the members of that group, by time.
+
+    A member is the latest of its natural key; one that has been replaced by a version that belongs elsewhere is none.
+    """
+    found: list[list[Member]] = [[] for _ in groups]
     if not groups:
         return found
     source = asked(connection, "grouped", (("n", "int"), ("sel", "bytes"), ("t_from", "int"), ("t_to", "int")),
                    [(n, *group) for n, group in enumerate(groups)])
-    statement = (f"select g.n,c.own,c.oid,c.value,c.t_start,c.created,c.object_id from {source} g cross join candidate c "
-                 f"where c.sel=g.sel and c.span=0 and c.t_start>=g.t_from and c.t_start<g.t_to and c.eligible=1 "
-                 f"and {sight.where('c')}")
-    for n, own, oid, value, at, created, object_id in connection.exec_driver_sql(statement).fetchall():
-        there = found[n].get(own)
-        if there is None or (created, object_id) > (there.created, bytes.fromhex(there.object_id)):
-            found[n][own] = Member(own, oid, value, at, created, object_id.hex())
-    return [dict(sorted(group.items(), key=lambda item: (item[1].at, item[1].own))) for group in found]
+    picked = latest(connection, sight, "c0.own", "c0.t_start", "c.params_id=c0.params_id", narrow=True)
+    statement = (f"select g.n,c0.own,c0.oid,c0.value,c0.t_start,c0.created,c0.object_id from {source} g cross join candidate c0 "
+                 f"where c0.sel=g.sel and c0.span=0 and c0.t_start>=g.t_from and c0.t_start<g.t_to and c0.eligible=1 "
+                 f"and {sight.where('c0')} and {picked}=c0.oid order by g.n,c0.t_start,c0.own")
+    for n, own, oid, value, at, created, object_id in rows(connection, statement):
+        found[n].append(Member(own, oid, value, at, created, object_id.hex()))
+    return found
 
 
-def newest_of_any_kind(connection: sa.Connection, sight: Sight, asks: Sequence[tuple[bytes, int]]) -> list[int | None]:
+class Before(NamedTuple):
+    """What stands in the place of a question, whatever its parameters, flags and validity."""
+
+    oid: int
+    object_id: str
+    params_id: int
+    anchor: int
+
+
+def newest_of_any_kind(connection: sa.Connection, sight: Sight, asks: Sequence[tuple[bytes, int]]) -> list[Before | None]:
     """For each (sel, at) the latest visible object whatever its parameters, flags and validity: what a new one replaces."""
+    found: list[Before | None] = [None] * len(asks)
     if not asks:
-        return []
-    source = asked(connection, "ask", (("n", "int"), ("sel", "bytes"), ("at", "int"), ("params", "int")),
-                   [(n, *ask, 0) for n, ask in enumerate(asks)])
-    statement = (f"select a.n,(select c.oid from span s cross join candidate c where c.sel=a.sel and c.span=s.span "
-                 f"and c.t_start>a.at-s.length and c.t_start<=a.at and a.at<c.t_end and {sight.where('c')} "
-                 f"order by c.created desc, c.object_id desc limit 1) from {source} a")
-    found: list[int | None] = [None] * len(asks)
-    for n, oid in connection.exec_driver_sql(statement).fetchall():
-        found[n] = oid
+        return found
+    source = asked(connection, "ask", (("n", "int"), ("sel", "bytes"), ("at", "int"), ("one", "int"), ("other", "int")),
+                   [(n, *ask, 0, 0) for n, ask in enumerate(asks)])
+    picked = latest(connection, sight, "a.sel", "a.at", "c.params_id is not null").replace("c.eligible=1 and ", "")
+    statement = f"select a.n,o.oid,o.object_id,o.params_id,o.anchor from {source} a join object o on o.oid={picked}"
+    for n, oid, object_id, params_id, anchor in rows(connection, statement):
+        found[n] = Before(oid, object_id.hex(), params_id, anchor)
     return found
 
 
 def covering(connection: sa.Connection, sight: Sight, sel: bytes, at: int) -> list[tuple[int, int, int]]:
     """All eligible visible objects that hold `at`, the winner first, as (oid, created, params_id): the rest is eclipsed."""
-    statement = (f"select c.oid,c.created,c.params_id from candidate c join span s on s.span=c.span where c.sel=:sel "
-                 f"and c.t_start>:at-s.length and c.t_start<=:at and :at<c.t_end and c.eligible=1 and {sight.where('c')} "
-                 "order by c.created desc, c.object_id desc")
+    statement = (f"select c.oid,c.created,c.params_id from candidate c where c.sel=:sel "
+                 f"and c.t_start<=:at and :at<c.t_end and c.eligible=1 and {sight.where('c')} "
+                 "order by c.created desc,c.object_id desc")
     return [tuple(row) for row in connection.execute(sa.text(statement), {"sel": sel, "at": at})]
 
 
-def distinct(items: Iterable[bytes]) -> list[bytes]:
-    """The distinct digests of `items`, in order of first sight."""
-    return list(dict.fromkeys(items))
+class Interval(NamedTuple):
+    """From when until when an eligible object of some key is valid."""
+
+    t_start: int
+    t_end: int
+    created: int
+    oid: int
+    params_id: int
+
+
+def overlapping(connection: sa.Connection, sight: Sight, sel: bytes, start: int, end: int) -> list[Interval]:
+    """All eligible visible objects of one key that are valid at some time between `start` and `end`."""
+    statement = (f"select c.t_start,c.t_end,c.created,c.oid,c.params_id from candidate c where c.sel=:sel and c.t_start<:end "
+                 f"and :start<c.t_end and c.eligible=1 and {sight.where('c')} order by c.t_start")
+    return [Interval(*row) for row in connection.execute(sa.text(statement), {"sel": sel, "start": start, "end": end})]

@@ -4,10 +4,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from awe.dataflow.expand import listed
 from awe.dataflow.node import Ask, Node, Slots
 from awe.dataflow.recipe import derivation_of
 from awe.persist.declare import DependencyList
 from awe.persist.record import Input, WantRow
+from awe.persist.selector import selector_of
 
 
 class Result(NamedTuple):
@@ -46,7 +48,7 @@ def settle(node: Node, parameters: dict[str, Any]) -> Settled:
     for name, slot in Slots.of(node.cls).by_name.items():
         asked = node.inputs.get(name)
         if isinstance(slot, DependencyList):
-            found = gather_group(node, name, slot, asked if isinstance(asked, list) else [], settled)
+            found = gather_group(node, name, slot, listed(asked), settled)
             values.extend(sorted((name, ask.sel, result.value) for ask, result in found))
         elif isinstance(asked, Ask):
             result = result_of(asked)
@@ -57,7 +59,7 @@ def settle(node: Node, parameters: dict[str, Any]) -> Settled:
                 settled.wants.append(WantRow(name, asked.sel, asked.at, asked.at + 1, 0))
             elif asked.node is not None:
                 settled.blocked.append(asked.node)
-    settled.derivation = derivation_of(node.cls, parameters, values)
+    settled.derivation = derivation_of(node.cls, parameters, values, selector_of(node.cls, node.keys or {}))
     return settled
 
 
@@ -71,8 +73,11 @@ def gather_group(node: Node, name: str, slot: DependencyList[Any], asks: list[As
             found.append((ask, result))
         elif ask.node is not None:
             bad.append(ask.node)
-    if bad and (not slot.is_open or len(found) < slot.at_least) and not slot.optional:
+    is_short = len(found) < node.needed.get(name, slot.at_least)
+    if bad and (not slot.is_open or is_short) and not slot.optional:
         settled.blocked.extend(bad)
+    if slot.optional and is_short:
+        found = []
     settled.left_out.extend(bad)
     settled.inputs.extend(Input(name, pos, result.oid, ask.sel, ask.at, result.value, node.pers.get((name, ask)))
                           for pos, (ask, result) in enumerate(found))
@@ -84,9 +89,11 @@ def gather_group(node: Node, name: str, slot: DependencyList[Any], asks: list[As
 
 def result_of(ask: Ask) -> Result | None:
     """What answers a question now."""
-    node = ask.node
-    if node is None:
-        return None
+    return None if ask.node is None else result_of_node(ask.node)
+
+
+def result_of_node(node: Node) -> Result | None:
+    """What answers the questions that led to a node now."""
     if node.result is not None:
         result: Result = node.result
         return result
@@ -96,18 +103,15 @@ def result_of(ask: Ask) -> Result | None:
 def is_cut_off(node: Node) -> bool:
     """Whether everything that was waited for came out with the value that was recorded."""
     for name, slot in Slots.of(node.cls).by_name.items():
-        asked = node.inputs.get(name)
+        asks, recorded = listed(node.inputs.get(name)), node.edges.get(name, [])
+        results = [(ask, result) for ask in asks if (result := result_of(ask)) is not None]
         if isinstance(slot, DependencyList):
-            now = {node.own(name, ask): result.value for ask in (asked if isinstance(asked, list) else [])
-                   if (result := result_of(ask)) is not None}
-            then = {edge.per or edge.sel: edge.input_value for edge in node.edges.get(name, ())}
+            now = {node.own(name, ask): result.value for ask, result in results}
+            then = {node.recorded_own(name, edge): edge.input_value for edge in recorded}
             if slot.is_open:
                 now = {own: value for own, value in now.items() if own in then}
             if now != then:
                 return False
-        elif isinstance(asked, Ask):
-            result = result_of(asked)
-            recorded = next(iter(node.edges.get(name, ())), None)
-            if (result.value if result else None) != (recorded.input_value if recorded else None):
-                return False
+        elif [result.value for _, result in results] != [edge.input_value for edge in recorded]:
+            return False
     return True

@@ -41,13 +41,16 @@ class Site:
 
 
 def window_of(within: str | float | None, at: int, site: Site) -> tuple[int, int] | None:
-    """The window of the group that holds `at`: its night, or so many days about it; None means all times."""
+    """The window of the group that holds `at`: its night, or so many days about it; None means all times.
+
+    Windows of a day or more are about local midnight, so that all that is asked for in one night is made from one group.
+    """
     if within is None:
         return None
     if within == "night":
         return site.night(at)
-    half = round(float(within) * DAY)
-    return at - half, at + half + 1
+    half, middle = round(float(within) * DAY), at if float(within) < 1 else sum(site.night(at)) // 2
+    return middle - half, middle + half + 1
 
 
 def nearest_group(times: Sequence[int], at: int, within: str | float | None, site: Site,
@@ -74,11 +77,12 @@ def default_validity(anchor: int, days: tuple[float, float] | None, neighbours: 
     """The time stamps of a new object: so many days before and after, never past the midpoint to a neighbour."""
     if days is None:
         return forever
-    start, end = anchor - round(days[0] * DAY), anchor + round(days[1] * DAY)
+    low, high = midpoints(anchor, neighbours)
+    return max(low, anchor - round(days[0] * DAY)), min(high, anchor + round(days[1] * DAY))
+
+
+def midpoints(anchor: int, neighbours: Sequence[int]) -> tuple[int, int]:
+    """The midpoints to the nearest neighbour before and after; far away where there is none."""
     earlier = [time for time in neighbours if time < anchor]
     later = [time for time in neighbours if time > anchor]
-    if earlier:
-        start = max(start, (max(earlier) + anchor) // 2)
-    if later:
-        end = min(end, (min(later) + anchor) // 2)
-    return start, end
+    return ((max(earlier) + anchor + 1) // 2 if earlier else -(1 << 62), (min(later) + anchor + 1) // 2 if later else 1 << 62)

@@ -23,7 +23,6 @@ from awe.persist.record import RecipeRow
 LIBRARIES = ("numpy", "scipy", "astropy", "sep", "numba", "pyarrow")
 
 
-@functools.cache
 def recipe_of(cls: Any) -> RecipeRow:
     """The recipe of a class: its version, the digest of its source, commit and libraries."""
     return RecipeRow(int(getattr(cls, "version", 1)), source_digest(cls), commit_of(cls), environment())

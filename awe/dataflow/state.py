@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from typing import NamedTuple
+
+from awe.persist.types import from_microseconds
 
 
 class State(enum.Enum):
@@ -43,12 +45,14 @@ class Cause(enum.Enum):
     REPLACED = "{0} {1} was replaced by {2} on {3}"
     INVALIDATED = "{0} {1} is no longer selectable"
     INPUT_TO_MAKE = "waits for {0}"
-    ADDED = "{0} {1} added"
-    REMOVED = "{0} {1} removed"
+    ADDED = "{0} added"
+    REMOVED = "{0} removed"
     NOW_AVAILABLE = "{0} can now be had"
     INPUT_BLOCKED = "{0} is {1}"
     TOO_FEW = "needs at least {0} {1}, found {2}; {3}"
     NO_RAW = "no {0} {1}"
+    CIRCLE = "{0} would have to be made from it first"
+    NOT_SEEN = "the {0} that was used cannot be seen"
     FLAGGED = "its result {0} is flagged {1}; accept it (is_valid = 2), drop a raw, change a parameter, or retry=True"
     INVALID = "its result {0} was invalidated; change an input or a parameter, or retry=True"
     FAILED = "it failed before: {0}; retry=True makes it again"
@@ -59,9 +63,15 @@ class Cause(enum.Enum):
     LEASED = "being made by {0}"
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One cause with what it speaks of."""
+class Day(int):
+    """A moment in microseconds since 1970 that is told by its date."""
+
+    def __str__(self) -> str:
+        return f"{from_microseconds(int(self)):%Y-%m-%d}"
+
+
+class Reason(NamedTuple):
+    """One cause with what it speaks of; that is put into words only when somebody reads it."""
 
     cause: Cause
     about: tuple[object, ...] = ()
@@ -69,7 +79,7 @@ class Reason:
     @property
     def text(self) -> str:
         """The reason in words."""
-        return self.cause.value.format(*self.about)
+        return self.cause.value.format(*(each.hex()[:8] if isinstance(each, bytes) else str(each) for each in self.about)).strip()
 
     def __str__(self) -> str:
         return self.text

@@ -8,10 +8,9 @@ from typing import Any, Self
 
 from awe.dataflow import instance as instances
 from awe.dataflow import select
-from awe.dataflow.expand import scope_of_keys
 from awe.dataflow.lifecycle import Makeable
 from awe.dataflow.moment import When
-from awe.dataflow.parameters import ParameterBook
+from awe.dataflow.parameters import ParameterBook, scope_of
 from awe.dataflow.plan import Plan
 from awe.dataflow.planner import Options, Pars, Planner
 from awe.dataflow.request import Request, requests
@@ -90,10 +89,8 @@ class ProcessTarget(Makeable):
         instance = instances.current()
         with instance.database.snapshot() as connection:
             book = ParameterBook(connection, instance.database.identity.project_id, dict(pars or {}))
-            ids = book.wanted(cls, scope_of_keys(asked.keys), asked.at).ids
-            sel = selector_of(cls, asked.keys)
-            found = select.winners(connection, instance.sight(), [(sel, asked.at, params) for params in ids])
-        best = max((one for one in found if one is not None), key=lambda one: (one.created, one.object_id), default=None)
+            ids = book.wanted(cls, scope_of(cls, asked.keys), asked.at).ids
+            best = select.pick(connection, instance.sight(), [(selector_of(cls, asked.keys), asked.at, ids)])[0]
         return None if best is None else load(instance.database, [best.oid], cls)[best.oid]
 
     @classmethod

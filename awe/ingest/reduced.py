@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from awe.dataflow.expand import scope_of_keys
-from awe.dataflow.parameters import ParameterBook
+from awe.dataflow.parameters import ParameterBook, scope_of_keys
 from awe.dataflow.source import recipe_of
 from awe.instruments import open_fits
 from awe.persist.record import FileRow, Input, Record

@@ -25,20 +25,36 @@ class Observatory:
         self.instance = instance
         self.camera = toy.Camera(name="cam")
         self.camera.commit()
+        self.chips = {name: self._new(toy.Chip, instrument=self.camera, name=name) for name in ("c1",)}
+        self.bands = {name: self._new(toy.Band, name=name) for name in ("r",)}
         self.count = 0
 
-    def flat(self, night: float, number: float, exposure: str | None = None) -> toy.RawFlat:
-        return self._commit(toy.RawFlat, night, number, exposure)
+    def flat(self, night: float, number: float, **more) -> toy.RawFlat:
+        return self.raw(toy.RawFlat, night, number, **more)
 
-    def frame(self, night: float, number: float, field: str = "F", exposure: str | None = None) -> toy.RawFrame:
-        return self._commit(toy.RawFrame, night, number, exposure, field=field)
+    def frame(self, night: float, number: float, field: str = "F", **more) -> toy.RawFrame:
+        return self.raw(toy.RawFrame, night, number, field=field, **more)
 
-    def _commit(self, cls, night, number, exposure, **more):
+    def raw(self, cls, night, number, exposure=None, chip="c1", band="r", hour=None, **more):
+        """A raw frame of a night, each a little later than the one before."""
         self.count += 1
-        raw = cls(instrument=self.camera, exposure=exposure or f"e{self.count}", number=float(number), **more)
-        raw.anchor = when(night, self.count * 0.01)
+        if cls is not toy.RawDark:
+            more["filter"] = self.band(band)
+        raw = cls(instrument=self.camera, chip=self.chip(chip), exposure=exposure or f"e{self.count}", number=float(number), **more)
+        raw.anchor = when(night, self.count * 0.01 if hour is None else hour)
         raw.commit()
         return raw
+
+    def chip(self, name: str) -> toy.Chip:
+        return self.chips.get(name) or self.chips.setdefault(name, self._new(toy.Chip, instrument=self.camera, name=name))
+
+    def band(self, name: str) -> toy.Band:
+        return self.bands.get(name) or self.bands.setdefault(name, self._new(toy.Band, name=name))
+
+    def _new(self, cls, **values):
+        obj = cls(**values)
+        obj.commit()
+        return obj
 
 
 @pytest.fixture
