@@ -87,7 +87,7 @@ class Walk:
         with progress_bar("making") as tell:
             report = planner.carry_out(plan, workers=self.workers, progress=of_targets(tell))
         sources: SourceList = planner.object_of(plan.tops[0], report)
-        print(report)
+        print("\n".join([str(report), *(f"  {node.name}: {why}" for node, why in (report.failed | report.held).items())]))
         said("asking again makes nothing")
         print(SourceList.plan(object=field, filter=band).summary())
         print(f"{sources!r}: {sources.n_sources} sources, limiting magnitude {sources.limiting_magnitude:.2f}")

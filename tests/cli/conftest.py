@@ -13,6 +13,7 @@ import pytest
 
 from awe.cli import main
 from awe.simulate import Run, RunConfig, simulate_run
+from tests.cli.once import once
 
 
 @dataclass
@@ -55,12 +56,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="session")
 def ingested(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An instance that has the run; copy it to change it."""
-    home = tmp_path_factory.mktemp("ingested") / "home"
-    for words in (["init", home, "--user", "ann", "--project", "survey"], ["instrument", "add", run.instrument, "--home", home],
-                  ["ingest", run.directory / "raw", "--commit", "--home", home]):
-        answer = call(*words)
-        assert answer.code == 0, answer.err
-    return home
+    def make(folder: Path) -> None:
+        home = folder / "home"
+        for words in (["init", home, "--user", "ann", "--project", "survey"], ["instrument", "add", run.instrument, "--home", home],
+                      ["ingest", run.directory / "raw", "--commit", "--home", home]):
+            answer = call(*words)
+            assert answer.code == 0, answer.err
+    return once(tmp_path_factory, "ingested", make) / "home"
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.once import once
+
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -22,13 +24,12 @@ def blocks(page: Path, language: str) -> list[str]:
 @pytest.fixture(scope="session")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the quickstart was run, as its script does; copy it to change it."""
-    folder = tmp_path_factory.mktemp("walked")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-m", "awe.quickstart", "--small", "--seed", "20240310", "--json", "figures.json"], cwd=folder,
-                          capture_output=True, text=True, env=environment, timeout=280)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
-    (folder / "said.txt").write_text(done.stdout)
-    return folder
+    def make(folder: Path) -> None:
+        words = [sys.executable, "-m", "awe.quickstart", "--small", "--seed", "20240310", "--json", "figures.json"]
+        done = subprocess.run(words, cwd=folder, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=280)
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+        (folder / "said.txt").write_text(done.stdout)
+    return once(tmp_path_factory, "walked", make)
 
 
 @pytest.fixture
