@@ -16,6 +16,7 @@ GROW = argument("--grow", action="store_true", help="make anew what others now m
 FRESH = argument("--fresh", action="store_true", help="make what is asked from the nearest raw data, even if something valid is there")
 OBJECT = argument("id", metavar="ID", help="the beginning of an object_id, or the global name of a file")
 WHY = argument("--why", required=True, metavar="TEXT", help="the reason, kept in the change log")
+LOCK = argument("--file", default="targets.lock", metavar="FILE", help="the lock file (targets.lock)")
 ALONE = argument("--alone", action="store_true", help="leave objects of the same value as they are")
 
 INSTANCE = (
@@ -115,9 +116,9 @@ KEEPING = (
         argument("--may-put", action="store_true", help="let them put files"),
         argument("--revoke", action="store_true", help="take all tokens of the user away instead"), JSON)),
     Command("lock write", "locking", "write", "note the digest of the code of every target class", (
-        argument("--same-results", action="append", default=[], metavar="CLASS", help="its code changed, and its results did not"),
-        JSON), needs_instance=False),
-    Command("lock check", "locking", "check", "exit code 1 where the code of a class moved and its version did not", (JSON,),
+        argument("--same-results", action="append", default=[], metavar="CLASS", help="its code changed, and its results did not; or all"),
+        LOCK, JSON), needs_instance=False),
+    Command("lock check", "locking", "check", "exit code 1 where the code of a class moved and its version did not", (LOCK, JSON),
             needs_instance=False),
     Command("docs", "reference", "docs", "write the tables of the reference, or check that they are current", (
         argument("directory", nargs="?", default="docs", metavar="DIR", help="the folder of the documentation (docs)"),
