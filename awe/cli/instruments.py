@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,14 @@ def add(options: Namespace) -> int:
     if options.json:
         print_json(added.as_dict())
     else:
-        print(added)
+        print(f"{added.instrument.name}: {counted(added.new)} new, {counted(added.known)} as they were")
     return 0
+
+
+def counted(labels: Iterable[str]) -> str:
+    """How many of each class, from labels such as ``Chip ccd50``."""
+    counts = Counter(label.split(" ", 1)[0] for label in labels)
+    return ", ".join(f"{count} {name}" for name, count in counts.items()) or "none"
 
 
 def listing(options: Namespace) -> int:

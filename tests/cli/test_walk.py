@@ -35,6 +35,12 @@ def test_instruments(awe, run, home) -> None:
     assert awe("instrument", "check", "decam", run.raw_files[0]).code == 1
 
 
+def test_an_instrument_is_there_once(awe, home) -> None:
+    assert len(awe("query", "Instrument", "--json").json) == 1
+    assert awe("query", "Chip", "--columns", "name,instrument.name", "--order", "name", "--json").json == [
+        {"name": name, "instrument.name": "simcam"} for name in ("ccd50", "ccd53")]
+
+
 def test_plan_get_and_get_again(awe, home) -> None:
     plan = awe("plan", "MasterBias", "chip=ccd50", "--json")
     assert plan.json["counts"]["to be made"] == 2
@@ -63,6 +69,7 @@ def test_show_and_lineage(awe, home) -> None:
     told = awe("show", bias[:8])
     assert told.code == 0 and "RawBiasFrame" in told.out and "sigma_clip" in told.out
     everything = awe("show", bias, "--json").json
+    assert [(job["state"], job["user"]) for job in everything["jobs"]] == [("done", "ann")]
     assert everything["code"]["class"] == "awe:MasterBias" and len(everything["raw"]) == 3
     assert everything["files"]["image"]["global_name"] in told.out
     tree = awe("lineage", bias)
