@@ -14,6 +14,7 @@ from awe.dataflow.request import Request
 from awe.dataflow.run import Report
 from awe.dataflow.target import number_of_workers
 from awe.errors import AweError
+from awe.face import plan_tree
 from awe.face.words import keys_given, parameters_given, target_named
 from awe.persist.lineage import card
 
@@ -26,7 +27,7 @@ def plan(options: Namespace) -> int:
         if options.json:
             print_json(found.as_dict())
         else:
-            print(found.tree(options.depth))
+            print(found.tree(options.depth) if options.full else plan_tree(found, options.depth))
     return 0
 
 

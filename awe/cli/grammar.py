@@ -62,7 +62,8 @@ DATA = (
 
 ASKING = (
     Command("plan", "asking", "plan", "what `get` would do, and why; nothing is made", (
-        CLASS, KEYS, PARS, RETRY, GROW, FRESH, argument("--depth", type=int, metavar="N", help="show at most so many levels"), JSON)),
+        CLASS, KEYS, PARS, RETRY, GROW, FRESH, argument("--depth", type=int, metavar="N", help="show at most so many levels"),
+        argument("--full", action="store_true", help="show every node, also what is up to date or goes the same way as another"), JSON)),
     Command("get", "asking", "get", "find a target, or make it from what it depends on", (
         CLASS, KEYS, PARS, RETRY, GROW, FRESH,
         argument("--all", action="store_true", help="all targets that the keys can mean, not just one"),

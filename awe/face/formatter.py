@@ -4,13 +4,17 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from awe.dataflow.plan import Plan
 from awe.face.description import describe
+from awe.face.plans import plan_tree
 from awe.persist.dbobject import DBObject
 
 
 def show_objects(shell: Any) -> None:
-    """Let the IPython `shell` print objects as `describe` tells them; in lists they stay on one line."""
-    shell.display_formatter.formatters["text/plain"].for_type(DBObject, pretty)
+    """Let the IPython `shell` print objects as `describe` tells them, in lists on one line, and plans as `plan_tree` does."""
+    plain = shell.display_formatter.formatters["text/plain"]
+    plain.for_type(DBObject, pretty)
+    plain.for_type(Plan, lambda plan, printer, cycle: printer.text(plan_tree(plan)))
 
 
 def running_shell() -> Any:

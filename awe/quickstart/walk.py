@@ -13,7 +13,7 @@ from awe.config import Config
 from awe.connection import connect
 from awe.dataflow.instance import Instance
 from awe.dataflow.planner import Planner
-from awe.face import lineage_tree
+from awe.face import lineage_tree, plan_tree
 from awe.ingest import add_instrument, ingest, ingest_catalogue
 from awe.quickstart.truth import Verdict, compare
 from awe.science.preview import preview
@@ -82,7 +82,7 @@ class Walk:
         said(f"asking for one SourceList, and so for its CoaddFrame: SourceList.plan(object={field!r}, filter={band!r})")
         planner = Planner()
         plan = planner.plan([SourceList.request(object=field, filter=band)])
-        print(plan.tree())
+        print(plan_tree(plan))
         said("making what is missing")
         with progress_bar("making") as tell:
             report = planner.carry_out(plan, workers=self.workers, progress=of_targets(tell))
@@ -107,7 +107,7 @@ class Walk:
     def shown(self, coadd: CoaddFrame) -> Path:
         """Draw the coadd."""
         path = self.directory / "coadd.png"
-        path.write_bytes(preview(coadd.image.data))
+        path.write_bytes(preview(coadd.image.data, size=1024))
         print(f"\npreview of the coadd: {path.absolute()}")
         return path
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 import pytest
 
 from awe.errors import AmbiguousError, NotFoundError, QueryError
-from awe.face import describe, lineage_tree, tell
+from awe.face import describe, lineage_tree, plan_tree, tell
 from awe.face.lineage import Tree
 from awe.face.named import object_named
 from awe.face.values import listed, plainly, shown
 from awe.persist.edit import edit
-from awe.targets import MasterBias, RawBiasFrame
+from awe.targets import MasterBias, MasterFlat, RawBiasFrame, ReducedScienceFrame
 
 
 def test_a_description_has_keys_inputs_parameters_and_units(instance) -> None:
@@ -43,6 +43,27 @@ def test_lineage_both_ways(instance) -> None:
     ids = {one["object_id"] for one in tree["objects"]}
     assert all(link["from"] in ids and link["to"] in ids for link in tree["links"])
     assert len(ids) == len(tree["objects"])
+
+
+def test_a_plan_at_a_glance(instance) -> None:
+    said = plan_tree(MasterFlat.plan(filter="r"))
+    assert said.count("+ ReadNoise simcam ccd50 slow: to be made: none has been made\n") == 1
+    assert "= 3 RawTwilightFlatFrame: up to date" in said and "(shown above)" in said
+    assert "Instrument" not in said, "what the key tells already is left out while it is up to date"
+    assert said.endswith(MasterFlat.plan(filter="r").summary())
+    assert len(said.splitlines()) < len(MasterFlat.plan(filter="r").tree().splitlines())
+    assert plan_tree(MasterFlat.plan(filter="r"), depth=0).count("\n") == 3
+
+
+def test_a_plan_tells_what_is_different_and_counts_what_is_alike(instance) -> None:
+    ReducedScienceFrame.get_all(chip="ccd50")
+    plan = ReducedScienceFrame.plan(chip="ccd50")
+    assert plan_tree(plan).splitlines()[0].endswith(": up to date") and len(plan_tree(plan).splitlines()) == 4
+    bias = MasterBias.find(chip="ccd50")
+    assert bias is not None
+    edit(bias, "is_valid", 0, "stripes")
+    said = plan_tree(ReducedScienceFrame.plan(chip="ccd50"))
+    assert f"its result {bias.object_id[:8]} was invalidated" in said and "held" in said
 
 
 def test_objects_are_found_by_identity_and_by_file(instance) -> None:
