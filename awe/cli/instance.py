@@ -72,8 +72,9 @@ def make_tables(config: Config) -> None:
 @contextlib.contextmanager
 def undone(config: Config) -> Iterator[None]:
     """Take away what the block has made, if it fails."""
-    sqlite = Path(config.url.removeprefix("sqlite:///")) if config.url.startswith("sqlite") else None
-    made = [path for path in (config.store_path, config.home / FILE_NAME, sqlite) if path is not None and not path.exists()]
+    sqlite = config.url.removeprefix("sqlite:///") if config.url.startswith("sqlite") else None
+    database = [Path(f"{sqlite}{end}") for end in ("", "-wal", "-shm")] if sqlite else []
+    made = [path for path in (config.store_path, config.home / FILE_NAME, *database) if not path.exists()]
     new_home = not config.home.exists()
     try:
         yield
