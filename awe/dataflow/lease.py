@@ -91,10 +91,11 @@ def take(connection: sa.Connection, wanted: Lease) -> bool:
     row = {"token": wanted.token, "host": socket.gethostname(), "pid": me.pid, "pid_start": me.started,
            "expires": clock(connection) + datetime.timedelta(seconds=SECONDS)}
     insert = INSERT[connection.dialect.name](tables.lease).values(derivation=wanted.derivation, scope=wanted.scope, **row)
-    if connection.execute(insert.on_conflict_do_nothing()).rowcount == 1:
-        return True
+    connection.execute(insert.on_conflict_do_nothing())
     mine = of(wanted.derivation, wanted.scope)
     held = connection.execute(sa.select(tables.lease).where(mine)).first()
+    if held is not None and held.token == wanted.token:
+        return True
     if held is None or not is_over(held, clock(connection)):
         return False
     return connection.execute(sa.update(tables.lease).where(mine & (tables.lease.c.token == held.token)).values(**row)).rowcount == 1

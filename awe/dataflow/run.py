@@ -109,7 +109,7 @@ class Runner:
 
     def _begin(self, node: Node) -> Prepared | None:
         """Deal with a node as far as nothing has to be computed; return what is to be made, if anything is."""
-        found = self.waiting.pop(node, None)
+        found = self.waiting.get(node)
         if found is None:
             found = prepare(self.instance, node, self.parameters(node), retry=self.retry)
             if node.state is State.UNDECIDED and not found.settled.blocked and is_cut_off(node):
@@ -162,8 +162,8 @@ class Runner:
     def _put_off(self, found: Prepared) -> None:
         """Come back to a node that somebody else is making."""
         if found.node not in self.waiting:
+            self.waiting[found.node] = found
             self._tell("waiting for", found.node)
-        self.waiting[found.node] = found
         self.schedule.put_off(found.node)
 
     def _share(self, found: Prepared) -> bool:
@@ -194,6 +194,7 @@ class Runner:
             yield
         except leases.TakenOver:
             self._let_go(prepared)
+            self.waiting.pop(prepared.node, None)
             self.schedule.put_off(prepared.node)
         except InstanceError:
             raise

@@ -10,26 +10,87 @@ import time
 import warnings
 from pathlib import Path
 
-from awe.dataflow.lifecycle import Content
+from awe.dataflow.lifecycle import Content, Stored
 from awe.dataflow.planner import Planner
 from awe.dataflow.run import Report
 from awe.dataflow.target import ProcessTarget
 from awe.errors import PermanentError
 from awe.persist.dbobject import DBObject
 from awe.persist.declare import attribute, depends_on, depends_on_many, key
-from tests.dataflow.toy import Camera, Flat, RawFlat, RawFrame, Reduced, Stack
 from tests.robustness.homes import Home
 
 NIGHT = datetime.datetime(2026, 3, 1, 22, tzinfo=datetime.UTC)
 FRAMES = 6
 
 
-class Moody(ProcessTarget):
-    """A frame whose making can be told to go wrong, by the file that AWE_TEST_MOOD names: ``{exposure: [what, argument]}``."""
+class Device(DBObject):
+    """What counts."""
 
-    instrument = depends_on(Camera, "the camera", key=True)
+    name = key(str, "name")
+
+
+class Lamp(Stored):
+    """A count of a lamp."""
+
+    raw_data = True
+    device = depends_on(Device, "what counted", key=True)
     exposure = key(str, "name of the exposure")
-    raw = depends_on(RawFrame, "as it was read out")
+    number = attribute(float, "as counted")
+
+
+class Shot(Stored):
+    """A count of the sky."""
+
+    raw_data = True
+    device = depends_on(Device, "what counted", key=True)
+    exposure = key(str, "name of the exposure")
+    field = attribute(str, "name of the field")
+    number = attribute(float, "as counted")
+
+
+class Level(ProcessTarget):
+    """The mean of the lamps of one night."""
+
+    validity = (5.0, 5.0)
+    device = depends_on(Device, "what counted", key=True)
+    lamps = depends_on_many(Lamp, "lamps of one night", same=("device",), within="night", at_least=2)
+    number = attribute(float, "mean")
+
+    def make(self) -> None:
+        self.number = sum(lamp.number for lamp in self.lamps) / len(self.lamps)
+
+
+class Ratio(ProcessTarget):
+    """A shot divided by the level of the lamps."""
+
+    device = depends_on(Device, "what counted", key=True)
+    exposure = key(str, "name of the exposure")
+    raw = depends_on(Shot, "as counted")
+    level = depends_on(Level, "divided out")
+    number = attribute(float, "ratio")
+
+    def make(self) -> None:
+        self.number = self.raw.number / self.level.number
+
+
+class Stacked(ProcessTarget):
+    """The mean of all shots of a field."""
+
+    device = depends_on(Device, "what counted", key=True)
+    field = key(str, "name of the field")
+    frames = depends_on_many(Ratio, "what was averaged", one_per=Shot, same=("device", "field"), is_open=True)
+    number = attribute(float, "mean")
+
+    def make(self) -> None:
+        self.number = sum(frame.number for frame in self.frames) / len(self.frames)
+
+
+class Moody(ProcessTarget):
+    """A shot whose making can be told to go wrong, by the file that AWE_TEST_MOOD names: ``{exposure: [what, argument]}``."""
+
+    device = depends_on(Device, "what counted", key=True)
+    exposure = key(str, "name of the exposure")
+    raw = depends_on(Shot, "as counted")
     number = attribute(float, "as counted")
 
     def make(self) -> None:
@@ -81,27 +142,27 @@ class Moody(ProcessTarget):
 class Heap(ProcessTarget):
     """All of them together."""
 
-    instrument = depends_on(Camera, "the camera", key=True)
+    device = depends_on(Device, "what counted", key=True)
     field = key(str, "name of the field")
-    frames = depends_on_many(Moody, "what was heaped up", one_per=RawFrame, same=("instrument", "field"), is_open=True)
+    frames = depends_on_many(Moody, "what was heaped up", one_per=Shot, same=("device", "field"), is_open=True)
     number = attribute(float, "sum")
 
     def make(self) -> None:
         self.number = sum(frame.number for frame in self.frames)
 
 
-MADE: tuple[type[DBObject], ...] = (Flat, Reduced, Stack, Moody, Heap)
+MADE: tuple[type[DBObject], ...] = (Level, Ratio, Stacked, Moody, Heap)
 
 
 def fill(home: Home) -> None:
-    """Bring in three flats and six frames of one field."""
+    """Bring in three lamps and six shots of one field."""
     instance = home.open()
-    camera = Camera(name="cam")
-    camera.commit()
+    device = Device(name="cam")
+    device.commit()
     for number in range(3):
-        commit(RawFlat(instrument=camera, exposure=f"flat{number}", number=10.0 + number), number)
+        commit(Lamp(device=device, exposure=f"lamp{number}", number=10.0 + number), number)
     for number in range(FRAMES):
-        commit(RawFrame(instrument=camera, exposure=f"e{number}", number=100.0 + number, field="F"), 3 + number)
+        commit(Shot(device=device, exposure=f"e{number}", number=100.0 + number, field="F"), 3 + number)
     instance.close()
 
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import random
 import signal
@@ -17,18 +18,18 @@ from awe.persist import tables
 from awe.targets import SourceList
 from tests.robustness.conftest import opened
 from tests.robustness.homes import Home, fsck, started
-from tests.robustness.observatory import MADE, Heap, Stack, fingerprints
+from tests.robustness.observatory import FRAMES, MADE, Heap, Stacked, fingerprints
 from tests.targets import walk
 
 SEED = random.SystemRandom().randrange(10**6)
-TARGETS = {"Stack": Stack, "Heap": Heap}
+TARGETS = {"Stacked": Stacked, "Heap": Heap}
 
 
 @pytest.fixture(scope="module")
 def whole(toys, tmp_path_factory) -> dict[str, list[str]]:
     """What an undisturbed run makes of the toys."""
     instance = toys["sqlite"].copy(tmp_path_factory.mktemp("whole") / "home").open()
-    Stack.get(field="F")
+    Stacked.get(field="F")
     Heap.get(field="F")
     prints = fingerprints()
     instance.close()
@@ -80,7 +81,7 @@ def test_at_a_fault_point(toy, whole, fault):
 
 
 def test_what_the_dead_were_doing_is_said(sqlite_toy, whole):
-    killed_at(sqlite_toy, "made", "Stack")
+    killed_at(sqlite_toy, "made", "Stacked")
     instance = sqlite_toy.open()
     counts, ends = state(instance)
     assert counts == {"running": 1} and len(ends) == 1
@@ -150,9 +151,9 @@ def test_the_real_chain(ingested, undisturbed, tmp_path, fault):
 
 def test_a_holder_who_was_stopped_finds_another_in_its_place(toy, mood, tmp_path):
     """It is stopped until its lease has ended, and somebody else has made it: it takes what that one made."""
-    mood.write_text(f'{{"e0": ["wait", "{tmp_path}"]}}')
+    mood.write_text(json.dumps({f"e{number}": ["wait", str(tmp_path)] for number in range(FRAMES)}))
     process = started("-m", "tests.robustness.getting", str(toy.path), toy.url, "Moody")
-    while not (tmp_path / "begun-e0").exists():
+    while not list(tmp_path.glob("begun-*")):
         time.sleep(0.01)
     process.send_signal(signal.SIGSTOP)
     mood.unlink()
