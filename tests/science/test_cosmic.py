@@ -168,3 +168,18 @@ def test_noise_of_a_vignetted_corner_is_not_cosmic() -> None:
     data = ((rng.poisson(SKY * flat) + rng.normal(0, READ_NOISE, flat.shape)) / flat).astype(np.float32)
     assert (cosmic_rays(data, READ_NOISE, flat=flat).mask != 0).sum() < 20
     assert (cosmic_rays(data, READ_NOISE).mask != 0).sum() > 500
+
+
+def test_a_hit_beside_a_star_does_not_eat_the_star() -> None:
+    rng = np.random.default_rng(31)
+    shape = (160, 200)
+    image = np.full(shape, 200.0)
+    centres = [(y, x) for y in range(20, 150, 20) for x in range(20, 190, 20)]
+    for y, x in centres:
+        image += star(shape, y + rng.uniform(-0.5, 0.5), x + rng.uniform(-0.5, 0.5), 3e5, 4.0)
+    data = (rng.poisson(image) + rng.normal(0, READ_NOISE, shape)).astype(np.float32)
+    for y, x in centres:
+        data[y + 3, x + 2] += 8000
+    mask = cosmic_rays(data, READ_NOISE).mask != 0
+    assert np.mean([mask[y + 3, x + 2] for y, x in centres]) > 0.95
+    assert not any(mask[y - 1:y + 2, x - 1:x + 2].any() for y, x in centres)
