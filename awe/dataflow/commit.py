@@ -69,7 +69,7 @@ def write(instance: Instance, work: Work) -> Result:
         if prepared.lease is not None and not leases.give_back(connection, prepared.lease):
             raise leases.TakenOver(f"the lease on {prepared.node.name} was taken over by another process; ask again")
         if prepared.job is not None:
-            jobs.end(connection, prepared.job, "done", oid=obj.oid, log=product.log)
+            jobs.end(connection, prepared.job, "done", oid=row_of(connection, obj), log=product.log)
         reach("written")
     instance.database.write(written)
     return Result(obj.oid, obj.object_id, bytes(obj.value))
@@ -81,6 +81,12 @@ def committed(instance: Instance, object_id: str) -> Result | None:
     with instance.database.reading() as connection:
         row = connection.execute(sa.select(o.oid, o.value).where(o.object_id == object_id)).first()
     return None if row is None else Result(row.oid, object_id, bytes(row.value))
+
+
+def row_of(connection: sa.Connection, obj: Makeable) -> int | None:
+    """The row number of an object that was written in this transaction, which it knows only after the commit."""
+    o = tables.object_.c
+    return connection.scalar(sa.select(o.oid).where(o.object_id == obj.object_id))
 
 
 def record_of(obj: Makeable, prepared: Prepared, product: Product) -> Record:

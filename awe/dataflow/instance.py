@@ -10,7 +10,7 @@ from awe.dataflow import outage
 from awe.dataflow.select import Sight
 from awe.dataflow.site import Site
 from awe.errors import InstanceError, MissingFileError
-from awe.fileserver import Client, Store
+from awe.fileserver import Cache, Client, Store
 from awe.persist import session
 from awe.persist.session import Database
 
@@ -76,7 +76,10 @@ def open_instance(config: Config | Path | None = None) -> Instance:
     database = session.connect(settings.url, user=settings.user, project=settings.project, privileges=settings.privileges,
                                durable=settings.durable)
     outage.watch(database.engine)
-    client = Client(settings.fileserver, token=settings.token or None) if settings.fileserver else None
+    client = None
+    if settings.fileserver:
+        cache = Cache(settings.home / "cache", settings.cache_bytes)
+        client = Client(settings.fileserver, token=settings.token or None, cache=cache)
     _current = Instance(settings, database, Store(settings.store_path), client)
     return _current
 

@@ -19,6 +19,7 @@ from awe.persist import tables
 from awe.persist.canonical import canonical
 from awe.persist.dbobject import DBObject
 from awe.persist.declare import number_of
+from awe.persist.insert import insert
 from awe.persist.selector import class_name
 from awe.persist.types import FOREVER, from_microseconds
 from awe.persist.value import value_of
@@ -53,14 +54,16 @@ def add_instrument(source: Path | str) -> Added:
     instrument = Instrument(
         name=definition.name, telescope=definition.telescope or "", version=definition.version, utc_offset=definition.utc_offset,
         pixel_scale=definition.pixel_scale or float("nan"), sky_method="dither" if definition.infrared else None, text=definition.text)
+    added = Added(instrument)
+    new: list[DBObject] = []
+    added.instrument = taken(instrument, added, new)
+    for name in definition.chip_names():
+        taken(chip_of(definition, name, added.instrument), added, new)
+    for one in definition.filters:
+        taken(Filter(instrument=added.instrument, name=one.name, band=one.band, system=one.system, serial=one.serial or "",
+                     central_wavelength=one.central_wavelength, has_fringes=one.has_fringes), added, new)
     with instances.current().database.transaction():
-        added = Added(instrument)
-        added.instrument = _commit_if_new(instrument, added)
-        for name in definition.chip_names():
-            _commit_if_new(chip_of(definition, name, added.instrument), added)
-        for one in definition.filters:
-            _commit_if_new(Filter(instrument=added.instrument, name=one.name, band=one.band, system=one.system, serial=one.serial or "",
-                                  central_wavelength=one.central_wavelength, has_fringes=one.has_fringes), added)
+        insert([obj.record() for obj in new])
         store_parameters(definition)
     return added
 
@@ -98,15 +101,15 @@ def mean_of(chip: ChipDefinition, name: str) -> float | None:
     return float(np.mean(numbers)) if numbers else None
 
 
-def _commit_if_new(obj: Any, added: Added) -> Any:
-    """Commit an object unless the one in use says the same."""
+def taken(obj: Any, added: Added, new: list[DBObject]) -> Any:
+    """The object in use where it says the same, else `obj`, which is then to be committed with all that is new."""
     there = in_use(obj)
     label = f"{type(obj).__name__} {obj.name}"
     if there is not None and bytes(there.value) == value_of(obj):
         added.known.append(label)
         return there
     obj.anchor = from_microseconds(FOREVER[0])
-    obj.commit()
+    new.append(obj)
     added.new.append(label)
     return obj
 
