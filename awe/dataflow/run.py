@@ -2,7 +2,8 @@
 
 A node is dealt with when its inputs have been: cut off where nothing it stands on came out different, shared where the same
 was made before, else made.  What somebody else is making is put off, and taken from them when it is there.  A failure is kept
-with its log on a job row, stops what stands on it, and nothing else.
+with its log on a job row, stops what stands on it, and nothing else; one that may pass, as of a full disk, stops open sets too,
+which would else be made of what happened to be there.
 """
 from __future__ import annotations
 
@@ -74,6 +75,7 @@ class Runner:
         self.keeper = leases.Keeper(instance.database)
         self.begun: dict[int, Prepared] = {}
         self.waiting: dict[Node, Prepared] = {}
+        self.passing: dict[Node, str] = {}
 
     def run(self) -> Report:
         """Deal with all nodes there is something to do about, inputs first.
@@ -116,6 +118,7 @@ class Runner:
                 assert node.winner is not None
                 self._finish(node, Result(node.winner.oid, node.winner.object_id, node.winner.value), self.report.cut_off, "cut off")
                 return None
+            self._look_for_what_may_pass(found)
         elif self._is_held_elsewhere(found):
             self._put_off(found)
             return None
@@ -130,6 +133,14 @@ class Runner:
             self._tell("making", node)
             return found
         return None
+
+    def _look_for_what_may_pass(self, found: Prepared) -> None:
+        """An open set is made without a member that cannot be had, but not for want of one that may be had next time."""
+        missing = [(node, self.passing[node]) for node in found.settled.blocked + found.settled.left_out if node in self.passing]
+        if missing:
+            node, why = missing[0]
+            self.passing[found.node] = why
+            found.refusal = f"{node.name} is not there for a reason that may pass: {why}"
 
     def _take(self, found: Prepared) -> Result | str | None:
         """Take the lease on a node and note the job, unless others hold it, or have dealt with the node meanwhile."""
@@ -213,6 +224,8 @@ class Runner:
     def _fail(self, prepared: Prepared, failure: Failure) -> None:
         self._close_job(prepared, "failed", failure)
         self.report.failed[prepared.node] = failure.reason
+        if not failure.permanent:
+            self.passing[prepared.node] = failure.reason
         prepared.node.state = State.HELD
         self.done += 1
         self.schedule.finish(prepared.node)

@@ -112,6 +112,10 @@ class Moody(ProcessTarget):
         warnings.warn("this will not end well", RuntimeWarning, stacklevel=1)
         raise ValueError(text)
 
+    def _read(self, exposure: str) -> None:
+        """Read the file of another one, as an input would be read."""
+        (Moody.exposure == exposure)[0].path().read_bytes()  # type: ignore[attr-defined]
+
     def _refuse(self, text: str) -> None:
         raise PermanentError(text)
 
