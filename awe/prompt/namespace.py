@@ -8,6 +8,7 @@ import awe
 import awe.targets
 from awe.connection import connect
 from awe.dataflow.instance import Instance
+from awe.dataflow.pars import Pars
 from awe.dataflow.registry import target_classes
 from awe.face import lineage_tree, tell
 from awe.persist.context import context
@@ -18,7 +19,7 @@ from awe.retrieval import retrieve
 
 def names(instance: Instance | None = None) -> dict[str, Any]:
     """Everything: all classes of targets, also of other packages, and the few functions that go with them."""
-    found: dict[str, Any] = {"awe": awe, "connect": connect, "context": context, "edit": edit, "retrieve": retrieve,
+    found: dict[str, Any] = {"awe": awe, "Pars": Pars, "connect": connect, "context": context, "edit": edit, "retrieve": retrieve,
                              "tell": tell, "lineage": lineage_tree, **plotting()}
     found.update({cls.__name__: cls for cls in target_classes()})
     found.update({name: getattr(awe.targets, name) for name in awe.targets.__all__})
