@@ -66,7 +66,8 @@ class Pars:
             raise ConfigError("say for which instrument, as in Pars(MasterBias, instrument='simcam'), or commit with project=True")
         database = instances.current().database
         row = {"class_id": number_of(class_name(self.cls)), "level": LEVELS[level],
-               "instrument": instrument, "chip": chip, "filter": filter_, "project_id": database.identity.project_id if project else 0, "t_start": FOREVER[0], "t_end": FOREVER[1],
+               "instrument": instrument, "chip": chip, "filter": filter_,
+               "project_id": database.identity.project_id if project else 0, "t_start": FOREVER[0], "t_end": FOREVER[1],
                "values": canonical(self.set), "who": database.identity.user_id, "when": datetime.datetime.now(datetime.UTC), "why": why}
         database.write(lambda connection: connection.execute(sa.insert(tables.parameter_set).values(**row)))
         self.set.clear()
