@@ -41,6 +41,10 @@ class Seeing:
         return self.fwhm * pixel_scale
 
 
+#: Fields of fewer sources are not so crowded that stars with neighbours have to serve.
+CROWDED = 300
+
+
 def seeing(sources: NDArray[np.void], *, least: int = 3) -> Seeing:
     """Measure the seeing from a source list.
 
@@ -73,10 +77,12 @@ def seeing(sources: NDArray[np.void], *, least: int = 3) -> Seeing:
 
 
 def stars(sources: NDArray[np.void]) -> NDArray[np.intp]:
-    """Return the indices of the sources that look like unsaturated, isolated stars."""
+    """Return the indices of the sources that look like unsaturated, isolated stars; with neighbours where hardly any has none."""
     radius, snr = (np.asarray(sources[name], np.float64) for name in ("FLUX_RADIUS", "SNR_WIN"))
-    usable = np.isfinite(radius) & (radius > 0.4) & ((sources["FLAGS"] & 0b11101) == 0) & (sources["IMAFLAGS_ISO"] == 0)
+    usable = np.isfinite(radius) & (radius > 0.4) & ((sources["FLAGS"] & 0b11100) == 0) & (sources["IMAFLAGS_ISO"] == 0)
     usable &= (sources["ELONGATION"] < 1.7) & np.isfinite(sources["FWHM_IMAGE"])
+    alone = usable & ((sources["FLAGS"] & 1) == 0)
+    usable = alone if np.count_nonzero(alone & (snr > 20.0)) >= 10 or len(sources) < CROWDED else usable
     for limit in (50.0, 20.0, 8.0):
         index = np.flatnonzero(usable & (snr > limit))
         if len(index) >= 20:

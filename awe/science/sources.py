@@ -36,7 +36,8 @@ def extract(data: NDArray[np.generic], variance: NDArray[np.generic] | None = No
             kron_factor: float = 2.5, kron_least: float = 3.5, mesh: int = 64) -> NDArray[np.void]:
     """Find and measure the sources of an image.
 
-    In crowds (`awe.science.crowd`) a finer background is subtracted, and its scatter counts as noise.
+    In crowds (`awe.science.crowd`) a finer background is subtracted, its scatter counts as noise, and all sources are flagged
+    as having neighbours.
 
     Parameters
     ----------
@@ -96,6 +97,8 @@ def extract(data: NDArray[np.generic], variance: NDArray[np.generic] | None = No
     table = _table(found, measured[0], measured[1], circles)
     _add_environment(table, sky, apertures.flags_in_segments(seg, bits, len(found)), threshold)
     _add_flags(table, found, measured[0], measured[1])
+    if local is not None:
+        table["FLAGS"][_centres_in(found, local.inside)] |= FLAG_NEIGHBOURS
     table["CLASS_STAR"] = _stellarity(table)
     order = np.argsort(-table["FLUX_AUTO"], kind="stable")
     table = table[order]
@@ -176,12 +179,16 @@ def _resolve(found: NDArray[np.void], seg: NDArray[np.int32], local: Crowd, inne
     """Return table and segmentation map with the sources inside crowds in the place of those."""
     outside = np.ones(len(found), bool)
     outside[local.objects - 1] = False
-    ny, nx = seg.shape
-    centre = (np.clip(np.rint(inner[axis]).astype(int), 0, n - 1) for axis, n in (("y", ny), ("x", nx)))
-    inside = local.inside[tuple(centre)]
+    inside = _centres_in(inner, local.inside)
     outer_seg = _renumbered(outside, 0)[seg]
     inner_seg = np.where(outer_seg == 0, _renumbered(inside, int(outside.sum()))[inner_seg], np.int32(0))
     return np.concatenate([found[outside], inner[inside]]), outer_seg + inner_seg
+
+
+def _centres_in(found: NDArray[np.void], plane: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return whether each object has its centre where a plane is true."""
+    y, x = (np.clip(np.rint(found[axis]).astype(int), 0, n - 1) for axis, n in zip("yx", plane.shape, strict=True))
+    return np.asarray(plane[y, x], bool)
 
 
 def _renumbered(keep: NDArray[np.bool_], start: int) -> NDArray[np.int32]:

@@ -29,19 +29,41 @@ from awe.targets.referencecatalogue import ReferenceCatalogue
 ARBITRARY = 25.0
 #: Sources with one of these FLAGS are no standard stars: neighbours, blends, saturation, borders.
 FLAWED = 1 | 2 | 4 | 8 | 16
+#: Where hardly a star is unflawed, as in the middle of a globular cluster, those with neighbours have to serve.
+NEIGHBOURS = 1
+#: The part of the flux in an aperture is known well if its relative error is no larger.
+SURE = 0.01
+#: Place of the wide aperture in RADII_FWHM (2 FWHM), which frames of a field are compared in where the part is not known well.
+WIDE = 3
 #: FWHM in pixels where no star-like source tells it.
 TYPICAL_FWHM = 3.0
 
 
 class Stars(NamedTuple):
-    """Positions of stars, their fluxes in an aperture, and the part of the total flux in it; NaN where no star tells."""
+    """Positions of stars, their fluxes in an aperture and in a wide one, and the part of the total flux in the first.
+
+    That part, and its error, are NaN where no star tells.
+    """
 
     ra: NDArray[Any]
     dec: NDArray[Any]
     flux: NDArray[Any]
     error: NDArray[Any]
+    wide_flux: NDArray[Any]
+    wide_error: NDArray[Any]
     aperture: float
     aperture_fraction: float
+    fraction_error: float
+
+    @property
+    def grows_surely(self) -> bool:
+        """Whether the part of the flux in the aperture is known well."""
+        return self.fraction_error <= SURE * self.aperture_fraction
+
+    def total(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Total fluxes and their errors."""
+        part = self.aperture_fraction if math.isfinite(self.aperture_fraction) else TYPICAL_FRACTION
+        return self.flux / part, self.error / part
 
 
 class PhotometricParameters(Product):
@@ -112,8 +134,8 @@ class PhotometricParameters(Product):
         reference, errors = self.catalogue.near(self.astrometry.ra, self.astrometry.dec, radius, band)
         pairs = match(stars.ra, stars.dec, reference.ra, reference.dec, self.match_radius, mutual=True)
         mine, theirs = pairs.first, pairs.second
-        part = stars.aperture_fraction if math.isfinite(stars.aperture_fraction) else TYPICAL_FRACTION
-        found = zero_point(stars.flux[mine] / part, stars.error[mine] / part, reference.magnitude[theirs], errors[theirs],
+        flux, error = stars.total()
+        found = zero_point(flux[mine], error[mine], reference.magnitude[theirs], errors[theirs],
                            exptime=self.reduced.exptime, airmass=self.reduced.airmass or math.nan, system=self.system, band=band,
                            clip=self.sigma_clip, least_snr=self.minimum_snr)
         if not found.ok:
@@ -135,14 +157,13 @@ class PhotometricParameters(Product):
         frame, wcs = reference.frames[0], read_wcs(json.loads(reference.wcs))
         assert wcs is not None
         theirs, mine = self.stars_of(frame, wcs, self.astrometry.seeing), self.own_stars()
-        ours, other = mine.aperture_fraction, theirs.aperture_fraction
-        part = ours / other if math.isfinite(ours) and math.isfinite(other) else 1.0
+        sure = mine.grows_surely and theirs.grows_surely
+        (flux, error), (other, other_error) = (one.total() if sure else (one.wide_flux, one.wide_error) for one in (mine, theirs))
         pairs = match(mine.ra, mine.dec, theirs.ra, theirs.dec, self.match_radius, mutual=True)
-        flux = theirs.flux[pairs.second]
         with np.errstate(invalid="ignore", divide="ignore"):
-            magnitude = base - 2.5 * np.log10(flux / frame.exptime)
-            spread = POGSON * theirs.error[pairs.second] / flux
-        found = zero_point(mine.flux[pairs.first] / part, mine.error[pairs.first] / part, magnitude, spread, exptime=self.reduced.exptime,
+            magnitude = base - 2.5 * np.log10(other[pairs.second] / frame.exptime)
+            spread = POGSON * other_error[pairs.second] / other[pairs.second]
+        found = zero_point(flux[pairs.first], error[pairs.first], magnitude, spread, exptime=self.reduced.exptime,
                            clip=self.sigma_clip, least_snr=self.minimum_snr)
         if not found.ok:
             return ZeroPoint(base, math.nan, math.nan, 0, reason="too few stars in common: as sensitive as the reference frame")
@@ -163,11 +184,14 @@ class PhotometricParameters(Product):
         radii = radii_of(max(fwhm, 1.5))
         found = extract(image.data, image.variance, image.mask, weight=image.weight, threshold=self.threshold, radii=radii)
         curve = growth(found, radii)
-        fraction = float(curve.fraction[2])
+        fraction, uncertainty = float(curve.fraction[2]), float(curve.error[2])
         curve.fraction[2] = 1.0
         flux, error = total_flux(found, curve)
         x, y = positions(found)
         area = wcs.pixel_area(x, y) / wcs.pixel_scale**2
-        good = (np.asarray(found["FLAGS"]) & FLAWED == 0) & np.isfinite(flux) & (flux > 0)
+        good = np.isfinite(flux) & (flux > 0)
+        alone = good & (np.asarray(found["FLAGS"]) & FLAWED == 0)
+        good = alone if np.count_nonzero(alone) >= 10 else good & (np.asarray(found["FLAGS"]) & FLAWED <= NEIGHBOURS)
         ra, dec = wcs.pixel_to_sky(x[good], y[good])
-        return Stars(ra, dec, (flux * area)[good], (error * area)[good], radii[2], fraction)
+        wide, wide_error = (np.asarray(found[f"{name}_APER{WIDE + 1}"], np.float64)[good] * area[good] for name in ("FLUX", "FLUXERR"))
+        return Stars(ra, dec, (flux * area)[good], (error * area)[good], wide, wide_error, radii[2], fraction, uncertainty)
