@@ -48,7 +48,7 @@ class Shot(Stored):
     number = attribute(float, "as counted")
 
 
-class Level(ProcessTarget):
+class LampLevel(ProcessTarget):
     """The mean of the lamps of one night."""
 
     validity = (5.0, 5.0)
@@ -66,7 +66,7 @@ class Ratio(ProcessTarget):
     device = depends_on(Device, "what counted", key=True)
     exposure = key(str, "name of the exposure")
     raw = depends_on(Shot, "as counted")
-    level = depends_on(Level, "divided out")
+    level = depends_on(LampLevel, "divided out")
     number = attribute(float, "ratio")
 
     def make(self) -> None:
@@ -155,7 +155,7 @@ class Heap(ProcessTarget):
         self.number = sum(frame.number for frame in self.frames)
 
 
-MADE: tuple[type[DBObject], ...] = (Level, Ratio, Stacked, Moody, Heap)
+MADE: tuple[type[DBObject], ...] = (LampLevel, Ratio, Stacked, Moody, Heap)
 
 
 def fill(home: Home) -> None:
