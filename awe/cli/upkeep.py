@@ -14,6 +14,7 @@ from awe.dataflow.instance import Instance
 from awe.fileserver import fsck as files
 from awe.fileserver.gc import collect
 from awe.persist import tables
+from awe.persist.mapping import class_of
 from awe.persist.rebuild import Rebuilt, rebuild_candidates
 
 HOUR = 3600.0
@@ -29,17 +30,44 @@ def fsck(options: Namespace) -> int:
         candidates = rebuild_candidates(instance.database, dry=not options.repair)
         lost = jobs.bury_the_lost(instance.database)
         owners = owners_of(instance, [*report.missing, *report.corrupted, *short])
-    damaged = report.missing or report.corrupted or short or (any(candidates) and not options.repair)
+        half = half_objects(instance)
+        complaints = complaints_of_sqlite(instance) if options.contents else []
+    damaged = report.missing or report.corrupted or short or half or complaints or (any(candidates) and not options.repair)
     if options.json:
-        print_json(as_dict(report, short, candidates, lost, owners))
+        print_json({**as_dict(report, short, candidates, lost, owners), "half_objects": half, "database": complaints})
     else:
         print(report)
+        print("\n".join([*(f"half an object: {text}" for text in half[:SHOWN]), *(f"the database itself: {text}" for text in complaints)])
+              or "all objects have all their rows")
         print(f"candidates: {candidates.missing} missing, {candidates.wrong} wrong{' (written anew)' if options.repair else ''}; "
               f"{lost} jobs whose process is gone")
         for word, hashes in (("missing", report.missing), ("damaged", report.corrupted), ("of another size", short)):
             for sha in hashes[:SHOWN]:
                 print(f"  {word}: {sha} of {', '.join(owners.get(sha, ['an object that is gone']))}")
     return 1 if damaged else 0
+
+
+def half_objects(instance: Instance) -> list[str]:
+    """The objects that lack a row in a table of their class; there are none unless somebody wrote into the database by hand."""
+    found: list[str] = []
+    o = tables.object_.c
+    with instance.database.reading() as connection:
+        for class_id in connection.scalars(sa.select(o.class_id).distinct()).all():
+            cls = class_of(class_id)
+            for table in cls.__mapping__.tables:
+                lacking = sa.select(o.object_id).where(o.class_id == class_id, ~sa.exists().where(table.c.oid == o.oid))
+                found += [f"{cls.__name__} {object_id} has no row in {table.name}" for object_id in connection.scalars(lacking)]
+    return found
+
+
+def complaints_of_sqlite(instance: Instance) -> list[str]:
+    """What SQLite finds wrong with its own file, and references to rows that are not there; PostgreSQL looks after itself."""
+    if instance.database.dialect != "sqlite":
+        return []
+    with instance.database.reading() as connection:
+        pages = [row[0] for row in connection.exec_driver_sql(f"PRAGMA integrity_check({SHOWN})") if row[0] != "ok"]
+        rows = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    return [*pages, *(f"a row of {row[0]} refers to one of {row[2]} that is not there" for row in rows)]
 
 
 def sizes_in_rows(instance: Instance) -> dict[str, int]:
@@ -72,18 +100,21 @@ def as_dict(report: files.Report, short: list[str], candidates: Rebuilt, lost: i
 def gc(options: Namespace) -> int:
     """Move files that nothing refers to into the trash, and delete what has lain there for a day."""
     with opened(options) as instance:
-        kept = tables.object_file.c.sha256
-
-        def referred(hashes: Collection[str]) -> set[str]:
-            wanted = [bytes.fromhex(sha) for sha in hashes]
-            found: set[str] = set()
-            with instance.database.reading() as connection:
-                for start in range(0, len(wanted), 500):
-                    found |= {bytes(sha).hex() for sha in connection.scalars(sa.select(kept).where(kept.in_(wanted[start:start + 500])))}
-            return found
-        done = collect(instance.store, referred, min_age=options.min_age * HOUR, dry_run=options.dry_run)
+        done = collect(instance.store, lambda hashes: referred_to(instance, hashes), min_age=options.min_age * HOUR,
+                       dry_run=options.dry_run)
     if options.json:
         print_json({name: getattr(done, name) for name in done.__slots__})
     else:
         print(f"{'would be done: ' if options.dry_run else ''}{done}")
     return 0
+
+
+def referred_to(instance: Instance, hashes: Collection[str]) -> set[str]:
+    """Those of some files that rows refer to."""
+    kept = tables.object_file.c.sha256
+    wanted = [bytes.fromhex(sha) for sha in hashes]
+    found: set[str] = set()
+    with instance.database.reading() as connection:
+        for start in range(0, len(wanted), 500):
+            found |= {bytes(sha).hex() for sha in connection.scalars(sa.select(kept).where(kept.in_(wanted[start:start + 500])))}
+    return found
