@@ -38,7 +38,7 @@ class GainLinearity(Calibration):
     read_noise = depends_on(ReadNoise, "part of the noise that is not the photons'")
 
     pair_tolerance = parameter(0.04, "levels of a pair differ at most by this part", at_least=0.0, at_most=1.0)
-    maximum_scatter = parameter(2.0, "pairs whose noise strays further from that of photons are left out", unit="sigma", at_least=1.0)
+    maximum_scatter = parameter(1.5, "pairs whose noise strays further from that of photons are left out", unit="sigma", at_least=1.0)
     rejection_threshold = parameter(4.0, "boxes of pixels further than this from the fit are left out", unit="sigma", at_least=1.0)
 
     gain = attribute(float, "gain, mean of the amplifiers", unit="e-/adu")
