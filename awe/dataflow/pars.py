@@ -2,17 +2,16 @@
 from __future__ import annotations
 
 import datetime
-import json
 from typing import Any
 
 import sqlalchemy as sa
 
 from awe.dataflow import instance as instances
-from awe.dataflow.parameters import LEVELS, ParameterBook, applies, coerce
+from awe.dataflow.parameters import LEVELS, ParameterBook, coerce, in_force
 from awe.errors import ConfigError
 from awe.persist import tables
 from awe.persist.canonical import canonical
-from awe.persist.declare import number_of, parameters
+from awe.persist.declare import natural_key, number_of, parameters
 from awe.persist.selector import class_name
 from awe.persist.types import FOREVER, to_microseconds
 
@@ -32,6 +31,11 @@ class Pars:
     def __init__(self, cls: type, *, instrument: str = "", chip: str = "", filter: str = "") -> None:
         if not parameters(cls):
             raise ConfigError(f"{cls.__name__} has no parameters")
+        known = natural_key(cls)
+        for name, value in zip(cls.scope_names, (instrument, chip, filter), strict=True):  # type: ignore[attr-defined]
+            if value and name not in known:
+                raise ConfigError(f"objects of {cls.__name__} are known by {', '.join(known)} and not by {name}, "
+                                  f"so no parameters can be set for one {name}")
         self.__dict__["cls"] = cls
         self.__dict__["scope"] = (instrument, chip, filter)
         self.__dict__["set"] = {}
@@ -44,10 +48,9 @@ class Pars:
         found: dict[str, tuple[Any, str]] = {name: (one.default, "default") for name, one in parameters(self.cls).items()}
         names = {number: level for level, number in LEVELS.items()}
         with database.reading() as connection:
-            for row in ParameterBook(connection, database.identity.project_id).sets_of(self.cls):
-                if applies(row, self.scope, now):
-                    stored = {name: value for name, value in json.loads(row.values).items() if name in found}
-                    found.update({name: (coerce(self.cls, name, value), names[row.level]) for name, value in stored.items()})
+            sets = ParameterBook(connection, database.identity.project_id).sets_of(self.cls)
+            for row, stored in in_force(sets, self.scope, now):
+                found.update({name: (coerce(self.cls, name, value), names[row.level]) for name, value in stored.items() if name in found})
         return found
 
     def get(self) -> dict[str, dict[str, Any]]:
