@@ -1,11 +1,13 @@
 """Hands many rows to one statement, through a temporary table."""
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
+ONE_NUMBER = (("oid", "int"),)
 SQL_TYPE = {"int": "bigint", "bytes": "bytea"}
 
 
@@ -15,6 +17,11 @@ def asked(connection: sa.Connection, name: str, columns: Sequence[tuple[str, str
     On both databases this is a temporary table that lives as long as the connection and holds only the last `rows`.
     """
     table = f"awe_{name}"
+    if connection.dialect.name == "sqlite" and columns == ONE_NUMBER:
+        connection.exec_driver_sql(f"create temp table if not exists {table}(oid integer)")
+        connection.exec_driver_sql(f"delete from temp.{table}")
+        connection.exec_driver_sql(f"insert into temp.{table} select value from json_each(?)", (json.dumps([row[0] for row in rows]),))
+        return f"temp.{table}"
     if connection.dialect.name == "sqlite":
         defined = ",".join(f"{column} {'blob' if kind == 'bytes' else 'integer'}" for column, kind in columns)
         connection.exec_driver_sql(f"create temp table if not exists {table}({defined})")

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from awe.dataflow import select
-from awe.dataflow.groups import member_time, ranked
+from awe.dataflow.groups import known_by, member_time, ranked
 from awe.dataflow.node import Ask, Candidate, Mark, Node, Slots, is_makeable
 from awe.dataflow.select import EdgeNow, Member, WantNow, Winner
 from awe.dataflow.state import Cause, Day, Reason, State
-from awe.dataflow.sweep import Sweep, is_outdated, source_slot
+from awe.dataflow.sweep import Exceptions, Group, Other, Sweep, is_old
 from awe.persist.declare import DependencyList
 from awe.persist.mapping import class_of
 
@@ -25,10 +25,11 @@ class Changes:
         self.graph = graph
         self.sweep = Sweep(graph.connection, graph.sight, graph.book, graph.scopes)
         self.odd: dict[int, Node] = {}
-        self.marked: set[tuple[int, int, int]] = set()
+        self._marked: set[tuple[int, int, int]] = set()
         self._absent: list[tuple[int, str, Ask]] = []
-        self._compared: set[tuple[int, int]] = set()
+        self._groups: dict[tuple[int, int], Group] = {}
         self._used: dict[Node, set[str]] = {}
+        self._suspect: dict[Node, None] = {}
 
     # ------------------------------------------------------------------ going down
 
@@ -36,52 +37,67 @@ class Changes:
         """Find the exceptions below objects that have just become part of the graph, themselves included."""
         if not frontier:
             return
-        kinds = self.sweep.extend([node.winner.oid for node in frontier if node.winner])
-        outdated = self.sweep.outdated(kinds)
-        exceptions = self.sweep.exceptions(kinds)
-        wants = self.sweep.wants(kinds)
-        self._note([*outdated, *(edge.target for edge in exceptions), *(want.target for want in wants)])
-        for oid in outdated:
-            self.odd[oid] = self.graph.nodes[oid]
-        for edge in exceptions:
-            self._mark(edge)
-        self._look_at_wants(wants)
+        self.sweep.extend([node.winner.oid for node in frontier if node.winner], {node.cls for node in frontier})
+        found, groups = self.sweep.exceptions(), self.sweep.wants()
+        outdated = {*found.outdated, *(node.winner.oid for node in frontier if node.winner and is_old(node.winner))}
+        suspect = [group for group in groups if not group.is_same]
+        self._groups.update({(group.want.target, group.want.slot): group for group in groups if group.is_same})
+        self._know(found.targets, [*outdated, *(group.want.target for group in suspect)])
+        self.odd.update({oid: self.graph.nodes[oid] for oid in outdated})
+        self._suspect.update(dict.fromkeys(self.graph.nodes[oid] for oid in outdated))
+        self._mark(found)
+        self._look_at_wants([group.want for group in suspect])
 
-    def _note(self, oids: Iterable[int]) -> None:
-        """See that these objects have nodes; what was swept is not swept again."""
-        unknown = sorted({oid for oid in oids if oid not in self.graph.nodes})
-        for winner in select.objects(self.graph.connection, unknown):
+    def _know(self, targets: dict[int, Winner], more: Iterable[int]) -> None:
+        """See that objects have nodes; what was swept is not swept again."""
+        nodes = self.graph.nodes
+        for oid, winner in targets.items():
+            if oid not in nodes:
+                self._swept(winner)
+        for winner in select.objects(self.graph.connection, sorted({oid for oid in more if oid not in nodes})):
             self._swept(winner)
 
     def _swept(self, winner: Winner) -> Node:
-        node = self.graph.nodes.get(winner.oid)
-        if node is None:
-            node = self.graph.nodes[winner.oid] = Node(class_of(winner.class_id), b"", winner)
-            node.partial, node.complete = True, self.graph.complete
+        node = self.graph.nodes[winner.oid] = Node(class_of(winner.class_id), b"", winner)
+        node.partial, node.complete = True, self.graph.complete
         return node
 
-    def _mark(self, edge: EdgeNow) -> None:
-        """Note a recorded input in whose place something else is picked, or has to be asked for."""
+    def _mark(self, found: Exceptions) -> None:
+        """Note the recorded inputs in whose place something else is picked, or has to be asked for."""
+        nodes = self.graph.nodes
+        for other in found.others:
+            node = nodes[other[0]]
+            if node.others:
+                node.others.append(other)
+            else:
+                node.others = [other]
+            if other.differs and (other.anchor != node.anchor or Slots.of(node.cls).sources):
+                self._suspect[node] = None
+        self._marked.update([(other[0], other[1], other[3]) for other in found.others])
+        self.odd.update([(oid, nodes[oid]) for oid in found.targets])
+        vanished = set(found.vanished)
+        edges = select.edges_of(self.graph.connection, sorted({target for target, *_ in vanished}))
+        for edge in (*found.made, *(edge._replace(winner=None) for edge in edges if edge[:3] in vanished)):
+            self._mark_edge(edge)
+
+    def _mark_edge(self, edge: EdgeNow) -> None:
         node = self.graph.nodes[edge.target]
         name = Slots.of(node.cls).name_of.get(edge.slot)
         if name is None:
             return
-        self.odd[edge.target] = node
-        self.marked.add((edge.target, edge.slot, edge.pos))
-        ask: Ask | None = None
-        if edge.winner is None or is_makeable(class_of(edge.winner.class_id)):
-            slot = Slots.of(node.cls).by_name[name]
-            ask = Ask(slot.type, edge.sel, edge.at, None, node, name)
-            there = self.graph.asks.get((edge.sel, edge.at))
-            if there is not None:
-                ask = there
-            elif edge.winner is None:
-                self.graph.recorded[ask] = edge.input
-                ask = self.graph.put(ask)
-            else:
-                self.graph.asks[edge.sel, edge.at] = ask
-                self.graph.settle(ask, edge.winner)
-        node.marks.append(Mark(name, edge, ask))
+        self._marked.add((edge.target, edge.slot, edge.input))
+        ask = Ask(Slots.of(node.cls).by_name[name].type, edge.sel, edge.at, None, node, name)
+        there = self.graph.asks.get((edge.sel, edge.at))
+        if there is not None:
+            ask = there
+        elif edge.winner is None:
+            self.graph.recorded[ask] = edge.input
+            ask = self.graph.put(ask)
+        else:
+            self.graph.asks[edge.sel, edge.at] = ask
+            self.graph.settle(ask, edge.winner)
+        node.marks = [*node.marks, Mark(name, edge, ask)]
+        self._suspect[node] = None
 
     # ------------------------------------------------------------------ groups
 
@@ -96,48 +112,52 @@ class Changes:
             elif name is not None:
                 ask = Ask(Slots.of(node.cls).by_name[name].type, want.sel, want.t_from, None, node, name)
                 self._absent.append((want.target, name, self.graph.put(ask)))
-        self.compare_groups(groups)
+        self._compare_groups(groups)
 
-    def compare_groups(self, groups: list[tuple[Node, str, WantNow]]) -> None:
+    def _compare_groups(self, groups: list[tuple[Node, str, WantNow]]) -> None:
         """Find who has left these groups and who has come, and ask for those."""
         if not groups:
             return
-        self._compared.update((want.target, want.slot) for *_, want in groups)
-        self.graph.load_objects([node for node, name, _ in groups if is_makeable_group(node, name)])
+        self.graph.load_objects([node for node, name, _ in groups if is_makeable(list_slot(node, name).member)])
         found = self.graph.groups.look_up([(list_slot(node, name), want.sel, want.t_from, want.t_to) for node, name, want in groups])
         recorded: dict[tuple[int, int], list[EdgeNow]] = defaultdict(list)
-        for edge in select.edges_of(self.graph.connection, sorted({node.winner.oid for node, *_ in groups if node.winner})):
+        for edge in select.edges_of(self.graph.connection, sorted({want.target for *_, want in groups})):
             recorded[edge.target, edge.slot].append(edge)
         come: list[tuple[Node, str, Member, bytes]] = []
         for (node, name, want), there in zip(groups, found, strict=True):
-            edges = known_by(list_slot(node, name), recorded[want.target, want.slot])
-            now, new = self._now(node, name, want, there, edges)
-            gone = [(name, edge) for own, edge in edges.items() if own not in now]
-            if gone or new:
+            edges = recorded_by(list_slot(node, name), recorded[want.target, want.slot])
+            now = self._now(node, name, want, there, edges)
+            come += [(node, name, member, own) for own, member in now.items() if own not in edges]
+            gone = [edge for own, edge in edges.items() if own not in now]
+            if gone or len(now) > len(edges) - len(gone):
                 self.odd[want.target] = node
-                node.gone = [*node.gone, *gone]
-                left = {(edge.target, edge.slot, edge.pos) for _, edge in gone}
-                node.marks = [mark for mark in node.marks if mark.edge is None or mark.edge[:3] not in left]
-                self.marked |= left
-                come += [(node, name, there[own], own) for own in new]
+                self._suspect[node] = None
+                self._forget(node, name, gone)
         self._ask_new(come)
 
-    def _now(self, node: Node, name: str, want: WantNow, there: dict[bytes, Member],
-             edges: dict[bytes, EdgeNow]) -> tuple[set[bytes], list[bytes]]:
-        """Who belongs to a group now, and which of them did not when it was used."""
-        slot, groups = list_slot(node, name), self.graph.groups
+    def _forget(self, node: Node, name: str, gone: list[EdgeNow]) -> None:
+        """Note who has left a group; what else is picked in their place does not matter."""
+        node.gone = [*node.gone, *((name, edge) for edge in gone)]
+        places = {(edge.slot, edge.pos) for edge in gone}
+        node.others = [other for other in node.others if other[1:3] not in places]
+        node.marks = [mark for mark in node.marks if mark.edge is None or mark.edge[1:3] not in places]
+        self._marked |= {(edge.target, edge.slot, edge.input) for edge in gone}
+
+    def _now(self, node: Node, name: str, want: WantNow, there: list[Member], edges: dict[bytes, EdgeNow]) -> dict[bytes, Member]:
+        """Who belongs to a group now."""
+        slot, groups, window = list_slot(node, name), self.graph.groups, (want.t_from, want.t_to)
         if not edges and slot.optional:
             group = groups.choose(node, slot, there, node.anchor)
             if group is None:
-                return set(), []
+                return {}
             node.regrouped = {**node.regrouped, name: (want.sel, *group[0])}
-            return set(), group[1]
-        if slot.is_open and slot.at_most is not None:
-            room = max(0, slot.at_most - sum(own in there for own in edges))
-            rest = {own: member for own, member in there.items() if own not in edges}
-            return set(there), groups.counted(slot, rest, (want.t_from, want.t_to))[:room]
-        now = groups.counted(slot, there, (want.t_from, want.t_to))
-        return set(now), [own for own in now if own not in edges]
+            return group[1]
+        found = known_by(slot, there)
+        if not slot.is_open or slot.at_most is None:
+            return groups.counted(slot, found, window)
+        kept = {own: member for own, member in found.items() if own in edges}
+        rest = groups.counted(slot, {own: member for own, member in found.items() if own not in edges}, window)
+        return {**kept, **dict(list(rest.items())[:max(0, slot.at_most - len(kept))])}
 
     def _ask_new(self, come: list[tuple[Node, str, Member, bytes]]) -> None:
         self.graph.load_objects({id(node): node for node, *_ in come}.values())
@@ -156,27 +176,36 @@ class Changes:
     def to_restart(self) -> list[Node]:
         """The objects that are out of date in a way that changes what else they would be made from.
 
-        These are planned as if nothing were there: another version of the class made them, what leads them is another now or
-        belongs to another time, or others ask by the attributes of what was replaced.
+        These are planned as if nothing were there: another version of the class made them, what leads them is another now and
+        belongs to another time, others ask by the attributes of what was replaced, or a group has other members.
         """
         self._read_used()
         found = []
-        for node in self.odd.values():
+        for node in self._suspect:
             if node.restarted or node.winner is None:
                 continue
-            if is_outdated(node.winner):
+            if is_old(node.winner):
                 node.reasons = [Reason(Cause.VERSION, (node.winner.version, getattr(node.cls, "version", 0)))]
                 found.append(node)
-            elif any(self._leads_elsewhere(node, mark) for mark in node.marks) or self._has_other_members(node):
+            elif self._leads_elsewhere(node) or self._has_other_members(node):
                 node.reasons = direct_reasons(node)
                 found.append(node)
         return found
 
-    def _leads_elsewhere(self, node: Node, mark: Mark) -> bool:
-        now = picked(mark)
-        if mark.edge is None or now is None or now.value == mark.edge.input_value:
-            return False
-        return mark.slot in Slots.of(node.cls).sources or (now.anchor != node.anchor and mark.slot == self._lead_of(node))
+    def _leads_elsewhere(self, node: Node) -> bool:
+        """Whether what leads an object, or what others ask by, is now something else that changes more than itself."""
+        slots = Slots.of(node.cls)
+        for other in node.others:
+            if other.differs and self._counts(node, slots.name_of[other.slot], other.anchor):
+                return True
+        for mark in node.marks:
+            now = picked(mark)
+            if now is not None and is_replaced(mark) and self._counts(node, mark.slot, now.anchor):
+                return True
+        return False
+
+    def _counts(self, node: Node, name: str, anchor: int) -> bool:
+        return name in Slots.of(node.cls).sources or (anchor != node.anchor and name == self._lead_of(node))
 
     def _lead_of(self, node: Node) -> str | None:
         """The single dependency that led an object when it was made."""
@@ -187,8 +216,8 @@ class Changes:
 
     def _read_used(self) -> None:
         """Find which dependencies there were something for, of objects of which that is not plain from their class."""
-        unknown = {node.winner.oid: node for node in self.odd.values() if node not in self._used and node.winner is not None
-                   and any(is_replaced(mark) for mark in node.marks) and set(Slots.of(node.cls).leads[:1]) & Slots.of(node.cls).optional}
+        unknown = {node.winner.oid: node for node in self._suspect if Slots.of(node.cls).has_choice and node not in self._used
+                   and node.winner is not None and any(is_replaced(mark) for mark in node.marks)}
         for node in unknown.values():
             self._used[node] = set()
         for edge in select.edges_of(self.graph.connection, sorted(unknown)):
@@ -206,58 +235,57 @@ class Changes:
         Says whether more has to be looked at first: a member of a group may have been replaced by one that belongs elsewhere.
         """
         self._find_available()
-        inside: dict[int, Node] = {}
-        if self.odd:
-            inside = {winner.oid: self._swept(winner) for winner in self.sweep.stand_on(self.odd)}
-            links = [row for row in self.sweep.links() if row[:3] not in self.marked]
-            if self._compare_moved(inside, links):
-                return True
-            for row in links:
-                self._join(inside[row[0]], inside[row[3]], row)
-        for oid, node in self.graph.nodes.items():
+        links, inside = self._links()
+        if self._compare_moved(links):
+            return True
+        nodes = self.graph.nodes
+        for target, _, child in links:
+            node = nodes[target]
+            if node.stands_on:
+                node.stands_on.append(nodes[child])
+            else:
+                node.stands_on = [nodes[child]]
+        for oid, node in nodes.items():
             if oid not in inside and not node.restarted:
                 node.state = State.UP_TO_DATE
         return False
 
-    def _join(self, node: Node, child: Node, row: tuple[Any, ...]) -> None:
-        """Note that `node` stands on `child`, which needs a look."""
-        name = Slots.of(node.cls).name_of.get(row[1])
-        if name is None:
-            return
-        ask = self.graph.asks.get((row[5], row[6]))
-        if ask is None:
-            ask = self.graph.asks[row[5], row[6]] = Ask(child.cls, row[5], row[6])
-            ask.node = child
-        child.want_at(row[6])
-        node.marks.append(Mark(name, EdgeNow._make((*row, None, child.winner, False)), ask))
+    def _links(self) -> tuple[list[tuple[int, int, int]], set[int]]:
+        """The recorded inputs that lead from one object that needs a look to another, and all these objects: level by level."""
+        inside, level, links = set(self.odd), list(self.odd), []
+        while level:
+            found = self.sweep.above(level)
+            if not self._marked.isdisjoint(found):
+                found = [link for link in found if link not in self._marked]
+            links += found
+            level = list({target for target, *_ in found} - inside)
+            inside.update(level)
+            self._know({}, level)
+        return links, inside
 
     def _find_available(self) -> None:
         """Of what had not been found, note what can be had now."""
         for oid, name, ask in self._absent:
             if ask.node is not None and (ask.node.winner is not None or ask.node.state is not State.MISSING):
                 node = self.odd[oid] = self.graph.nodes[oid]
-                node.marks.append(Mark(name, None, ask))
+                node.marks = [*node.marks, Mark(name, None, ask)]
         self._absent = []
 
-    def _compare_moved(self, inside: dict[int, Node], links: list[tuple[Any, ...]]) -> bool:
+    def _compare_moved(self, links: list[tuple[int, int, int]]) -> bool:
         """Compare the groups of which a member was replaced by an object that is not one of them; say whether there are any."""
-        there = self.sweep.group_members()
-        suspect: set[tuple[int, int]] = set()
-        for target, slot in there:
-            node = inside[target]
-            name = Slots.of(node.cls).name_of.get(slot, "")
-            if (target, slot) not in self._compared and any(
-                    mark.slot == name and belongs_elsewhere(mark, there[target, slot]) for mark in node.marks):
+        nodes, suspect = self.graph.nodes, set()
+        for (target, slot), group in self._groups.items():
+            node = nodes.get(target)
+            if node is not None and node.has_changed_inputs and left(node, slot, group.members):
                 suspect.add((target, slot))
-        for target, slot, _, member, *_ in links:
-            oids = there.get((target, slot))
-            if oids is not None and (target, slot) not in self._compared:
-                source = source_slot(list_slot(inside[target], Slots.of(inside[target].cls).name_of[slot]))
-                if any(mark.slot == source and belongs_elsewhere(mark, oids) for mark in inside[member].marks):
+        for target, slot, child in links:
+            node = nodes[child]
+            if node.others or node.marks:
+                known = self._groups.get((target, slot))
+                if known is not None and left(node, Slots.of(nodes[target].cls).source_of[slot], known.members):
                     suspect.add((target, slot))
-        wants = [want for want in select.wants_of(self.graph.connection, sorted({target for target, _ in suspect}))
-                 if want[:2] in suspect]
-        self.compare_groups([(inside[want.target], Slots.of(inside[want.target].cls).name_of[want.slot], want) for want in wants])
+        wants = [self._groups.pop(each).want for each in sorted(suspect)]
+        self._compare_groups([(nodes[want.target], Slots.of(nodes[want.target].cls).name_of[want.slot], want) for want in wants])
         return bool(suspect)
 
 
@@ -268,34 +296,35 @@ def list_slot(node: Node, name: str) -> DependencyList[Any]:
     return slot
 
 
-def known_by(slot: DependencyList[Any], edges: list[EdgeNow]) -> dict[bytes, EdgeNow]:
+def recorded_by(slot: DependencyList[Any], edges: list[EdgeNow]) -> dict[bytes, EdgeNow]:
     """The recorded members of a group, by what they are known by."""
     if is_makeable(slot.type) and slot.one_per is None:
         return dict(zip(ranked([(edge.sel, edge.at) for edge in edges]), edges, strict=True))
     return {edge.per or edge.sel: edge for edge in edges}
 
 
-def is_makeable_group(node: Node, name: str) -> bool:
-    """Whether the members of a group are chosen among what can be made."""
-    return is_makeable(list_slot(node, name).member)
+def left(node: Node, slot: int, members: str) -> bool:
+    """Whether what is picked now in the place of a recorded input of `node` is none of a group, or nothing at all."""
+    for other in node.others:
+        if other.slot == slot and f",{other.oid}," not in members:
+            return True
+    for mark in node.marks:
+        if mark.edge is not None and mark.edge.slot == slot:
+            now = picked(mark)
+            if now is None or f",{now.oid}," not in members:
+                return True
+    return False
 
 
 def picked(mark: Mark) -> Winner | None:
     """What the rule picks now in the place of a recorded input."""
-    if mark.ask is not None:
-        return mark.ask.node.winner if mark.ask.node is not None else None
-    return mark.edge.winner if mark.edge is not None else None
-
-
-def belongs_elsewhere(mark: Mark, group: set[int]) -> bool:
-    """Whether what is picked now, if anything, is not one of a group."""
-    now = picked(mark)
-    return now is None or now.oid not in group
+    return mark.ask.node.winner if mark.ask.node is not None else None
 
 
 def direct_reasons(node: Node) -> list[Reason]:
     """Why an object is out of date, as far as other winners and other members say so."""
-    found = [replaced(node, mark) for mark in node.marks if is_replaced(mark)]
+    found = [replaced_by(other) for other in node.others if other.differs]
+    found += [replaced(mark) for mark in node.marks if is_replaced(mark)]
     found += [Reason(Cause.REMOVED, (f"{class_of(edge.winner.class_id).__name__} {edge.winner.object_id[:8]}" if edge.winner else name,))
               for name, edge in node.gone]
     return found + [Reason(Cause.ADDED, (each.ask.node or each.ask,)) for each in node.more]
@@ -307,8 +336,13 @@ def is_replaced(mark: Mark) -> bool:
     return now is not None and mark.edge is not None and now.value != mark.edge.input_value
 
 
-def replaced(node: Node, mark: Mark) -> Reason:
+def replaced(mark: Mark) -> Reason:
     """Say that another object is now picked in the place of the recorded one."""
     now = picked(mark)
     assert now is not None and mark.edge is not None
-    return Reason(Cause.REPLACED, (class_of(now.class_id).__name__, mark.edge.input_id or b"", now.object_id[:8], Day(now.created)))
+    return Reason(Cause.REPLACED, (class_of(now.class_id).__name__, mark.edge.input, now.identity, Day(now.created)))
+
+
+def replaced_by(other: Other) -> Reason:
+    """The same of an input that cannot be made."""
+    return Reason(Cause.REPLACED, (class_of(other.class_id).__name__, other.input, other.object_id, Day(other.created)))

@@ -21,19 +21,20 @@ def cut(graph: Graph, tops: Iterable[Node], depth: int) -> None:
     for node in level:
         if is_makeable(node.cls) and Slots.of(node.cls).by_name and node.state is not State.MISSING:
             node.begin_anew()
-            node.pending, node.marks, node.gone, node.more = [], [], (), ()
+            node.pending, node.others, node.marks, node.stands_on, node.gone, node.more = [], (), (), (), (), ()
             node.reasons = [*node.reasons, Reason(Cause.DEPTH)]
             node.state = State.NOT_CHECKED if node.winner is not None else State.TO_BE_MADE
 
 
 def show_all(node: Node) -> None:
     """Let every input of an object be looked at."""
-    marked = {(mark.edge.slot, mark.edge.pos) for mark in node.marks if mark.edge is not None}
+    marked = {mark.edge[1:3] for mark in node.marks if mark.edge is not None}
     gone = {(edge.slot, edge.pos) for _, edge in node.gone}
     for name, edges in node.edges.items():
         asks = {(ask.sel, ask.at): ask for ask in asks_of(node, name)}
-        node.marks += [Mark(name, edge, asks.get((edge.sel, edge.at))) for edge in edges
-                       if (edge.slot, edge.pos) not in marked and (edge.slot, edge.pos) not in gone]
+        node.marks = [*node.marks, *(Mark(name, edge, asks[edge.sel, edge.at]) for edge in edges
+                                     if edge[1:3] not in marked and edge[1:3] not in gone)]
+    node.others, node.stands_on = (), ()
     if node.state is State.UP_TO_DATE and node.marks:
         node.state = State.NOT_CHECKED
 

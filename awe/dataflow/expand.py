@@ -223,12 +223,12 @@ class Expansion:
             node.needed[name] = self.groups.needed(node, slot)
             if group is not None:
                 node.wants[name] = (sel, *group[0])
-                chosen.append((one, name, {own: there[own] for own in group[1]}))
+                chosen.append((one, name, group[1]))
             elif slot.optional:
                 node.wants[name], node.inputs[name] = (sel, *reach), []  # type: ignore[assignment]
                 node.pending.remove(name)
             else:
-                self._refuse(one, too_few(slot, node, node.needed[name], [member.at for member in there.values()], one.at))
+                self._refuse(one, too_few(slot, node, node.needed[name], [member.at for member in there], one.at))
         self._ask_members([each for each in chosen if not each[0].is_refused])
 
     def _ask_members(self, chosen: list[tuple[Waiting, str, dict[bytes, Member]]]) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from awe.dataflow import select
-from awe.dataflow.node import Ask, Mark, Node, Slots
-from awe.dataflow.select import EdgeNow, WantNow
+from awe.dataflow.node import Ask, Node, Slots
+from awe.dataflow.select import EdgeNow, WantNow, Winner
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -24,6 +24,7 @@ class Filling:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self.others: dict[int, Winner] = {}
 
     def fill(self, nodes: Iterable[Node], connection: sa.Connection) -> None:
         """Complete these nodes: two statements, however many they are."""
@@ -41,6 +42,8 @@ class Filling:
         wants: dict[int, list[WantNow]] = defaultdict(list)
         for edge in select.edges_of(connection, sorted(partial)):
             edges[edge.target].append(edge)
+        self.others = {winner.oid: winner for winner in select.objects(
+            connection, sorted({other.oid for node in partial.values() for other in node.others}))}
         for want in select.wants_of(connection, sorted(partial)):
             wants[want.target].append(want)
         for oid, node in partial.items():
@@ -49,7 +52,8 @@ class Filling:
 
     def _fill(self, node: Node, edges: list[EdgeNow], wants: list[WantNow]) -> None:
         slots = Slots.of(node.cls)
-        marks = {(mark.edge.slot, mark.edge.pos): mark for mark in node.marks if mark.edge is not None}
+        marks: dict[tuple[int, int], Ask] = {mark.edge[1:3]: mark.ask for mark in node.marks if mark.edge is not None}  # type: ignore[misc]
+        others = {other[1:3]: self.others[other.oid] for other in node.others}
         gone = {(edge.slot, edge.pos) for _, edge in node.gone}
         inputs: dict[str, Ask | list[Ask]] = {}
         recorded: dict[str, list[EdgeNow]] = {}
@@ -59,9 +63,10 @@ class Filling:
             if name is None:
                 continue
             recorded.setdefault(name, []).append(edge)
-            if (edge.slot, edge.pos) in gone:
+            place = (edge.slot, edge.pos)
+            if place in gone:
                 continue
-            ask = self._ask(node, name, edge, marks.get((edge.slot, edge.pos)))
+            ask = marks.get(place) or self._ask(node, name, edge, others.get(place, edge.winner))
             if edge.per is not None:
                 pers[name, ask] = edge.per
             if name in slots.lists:
@@ -71,7 +76,7 @@ class Filling:
         node._inputs, node._edges, node.pers = inputs, recorded, pers
         self._fill_wants(node, wants)
         for mark in node.marks:
-            if mark.edge is None and mark.ask is not None:
+            if mark.edge is None:
                 inputs[mark.slot] = mark.ask
         for name in slots.lists:
             inputs.setdefault(name, [])
@@ -90,18 +95,15 @@ class Filling:
             elif node._inputs is not None:
                 node._inputs[name] = self.graph.asks.get((want.sel, want.t_from)) or Ask(slot.type, want.sel, want.t_from)
 
-    def _ask(self, node: Node, name: str, edge: EdgeNow, mark: Mark | None) -> Ask:
+    def _ask(self, node: Node, name: str, edge: EdgeNow, now: Winner | None) -> Ask:
         """The question behind a recorded input, answered by what is picked now."""
-        if mark is not None and mark.ask is not None:
-            return mark.ask
         ask = self.graph.asks.get((edge.sel, edge.at))
-        if ask is not None and ask.node is not None:
-            return ask
-        winner = edge.winner if mark is None or mark.edge is None else mark.edge.winner
-        assert winner is not None
         if ask is None:
             ask = self.graph.asks[edge.sel, edge.at] = Ask(Slots.of(node.cls).by_name[name].type, edge.sel, edge.at)
-        ask.node = self.graph.untouched(winner)
+        if ask.node is None:
+            assert now is not None
+            ask.node = self.graph.untouched(now)
+            ask.node.want_at(edge.at)
         return ask
 
 

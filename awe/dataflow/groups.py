@@ -8,7 +8,7 @@ from awe.dataflow import select
 from awe.dataflow.node import Node, Slots, is_makeable
 from awe.dataflow.paths import keys_of_object, value_at
 from awe.dataflow.select import Member
-from awe.dataflow.site import DAY, Site, nearest_group
+from awe.dataflow.site import DAY, Site, windows_of
 from awe.dataflow.state import Cause, Reason
 from awe.persist.declare import DependencyList, declarations, natural_key
 from awe.persist.selector import selector_of
@@ -52,8 +52,8 @@ class Groups:
 
     # ------------------------------------------------------------------ members
 
-    def look_up(self, groups: Sequence[tuple[DependencyList[Any], bytes, int, int]]) -> list[dict[bytes, Member]]:
-        """The members of each (slot, sel, from, to), by what they are known by: one statement, and one more where they can be made."""
+    def look_up(self, groups: Sequence[tuple[DependencyList[Any], bytes, int, int]]) -> list[list[Member]]:
+        """The members of each (slot, sel, from, to), by time: one statement, and one more where they can be made."""
         reaches: dict[bytes, Window] = {}
         for _, sel, start, end in groups:
             low, high = reaches.get(sel, (start, end))
@@ -61,19 +61,7 @@ class Groups:
         found = dict(zip(reaches, select.members(self.graph.connection, self.graph.sight,
                                                  [(sel, *reach) for sel, reach in reaches.items()]), strict=True))
         self._drop_unwanted({sel: slot for slot, sel, *_ in groups if is_makeable(slot.member)}, found)
-        answers = []
-        for slot, sel, start, end in groups:
-            inside = [member for member in found[sel] if start <= member.at < end]
-            if is_makeable(slot.type) and slot.one_per is None:
-                answers.append(dict(zip(ranked([(member.own, member.at) for member in inside]), inside, strict=True)))
-                continue
-            latest: dict[bytes, Member] = {}
-            for member in inside:
-                there = latest.get(member.own)
-                if there is None or (member.created, member.object_id) > (there.created, there.object_id):
-                    latest[member.own] = member
-            answers.append(latest)
-        return answers
+        return [[member for member in found[sel] if start <= member.at < end] for _, sel, start, end in groups]
 
     def _drop_unwanted(self, makeable: Mapping[bytes, DependencyList[Any]], found: dict[bytes, list[Member]]) -> None:
         """Of members that can be made, keep what the rule picks at their own time with the parameters wanted."""
@@ -87,23 +75,31 @@ class Groups:
             if winner is not None and winner.oid == member.oid:
                 found[sel].append(member)
 
-    def choose(self, node: Node, slot: DependencyList[Any], found: dict[bytes, Member], at: int) -> tuple[Window, list[bytes]] | None:
-        """The window of the group nearest to `at` and its members in order of time; None where there is no group that is large enough."""
-        within = self.within(node, slot)
-        group = nearest_group([member.at for member in found.values()], at, within, self.site(node), self.needed(node, slot))
-        if group is None:
-            return None
-        inside = [own for own, member in found.items() if group[0] <= member.at < group[1]]
-        middle = (group[0] + group[1]) // 2
-        return (FOREVER if within is None else group), nearest(found, inside, middle, slot.at_most)
+    def choose(self, node: Node, slot: DependencyList[Any], found: list[Member], at: int) -> tuple[Window, dict[bytes, Member]] | None:
+        """The window of the group nearest to `at` and its members in order of time; None where there is no group that is large enough.
 
-    def counted(self, slot: DependencyList[Any], found: dict[bytes, Member], window: Window) -> list[bytes]:
+        The distance to a group is to its mid-time; of two that are equally near the earlier is taken.
+        """
+        within, needed = self.within(node, slot), self.needed(node, slot)
+        best: tuple[int, int, Window, dict[bytes, Member]] | None = None
+        for window in windows_of([member.at for member in found], at, within, self.site(node)):
+            inside = known_by(slot, [member for member in found if window[0] <= member.at < window[1]])
+            if len(inside) >= needed:
+                times = [member.at for member in inside.values()]
+                middle = (min(times) + max(times)) // 2
+                if best is None or (abs(middle - at), middle) < best[:2]:
+                    best = (abs(middle - at), middle, window, inside)
+        if best is None:
+            return None
+        window = best[2]
+        return (FOREVER if within is None else window), nearest(best[3], sum(window) // 2, slot.at_most)
+
+    def counted(self, slot: DependencyList[Any], found: dict[bytes, Member], window: Window) -> dict[bytes, Member]:
         """Of the members of a group that was chosen before, those that count."""
         if slot.at_most is None or not found:
-            return list(found)
+            return found
         times = [member.at for member in found.values()]
-        middle = sum(window) // 2 if window != FOREVER else (min(times) + max(times) + 1) // 2
-        return nearest(found, list(found), middle, slot.at_most)
+        return nearest(found, sum(window) // 2 if window != FOREVER else (min(times) + max(times) + 1) // 2, slot.at_most)
 
     # ------------------------------------------------------------------ what is asked of them
 
@@ -133,11 +129,24 @@ def ranked(members: Sequence[tuple[bytes, int]]) -> list[bytes]:
     return found
 
 
-def nearest(found: Mapping[bytes, Member], inside: list[bytes], middle: int, at_most: int | None) -> list[bytes]:
+def known_by(slot: DependencyList[Any], members: Sequence[Member]) -> dict[bytes, Member]:
+    """Members by what they are known by; of several with one key the latest counts, unless they stand for different times."""
+    if is_makeable(slot.type) and slot.one_per is None:
+        return dict(zip(ranked([(member.own, member.at) for member in members]), members, strict=True))
+    latest: dict[bytes, Member] = {}
+    for member in members:
+        there = latest.get(member.own)
+        if there is None or (member.created, member.identity) > (there.created, there.identity):
+            latest[member.own] = member
+    return latest
+
+
+def nearest(found: Mapping[bytes, Member], middle: int, at_most: int | None) -> dict[bytes, Member]:
     """The members nearest to a time, not more than so many, in order of time."""
+    inside = list(found)
     if at_most is not None and len(inside) > at_most:
         inside = sorted(inside, key=lambda own: (abs(found[own].at - middle), own))[:at_most]
-    return sorted(inside, key=lambda own: (found[own].at, own))
+    return {own: found[own] for own in sorted(inside, key=lambda own: (found[own].at, own))}
 
 
 def member_time(slot: DependencyList[Any], member: Member, at: int) -> int:

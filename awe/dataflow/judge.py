@@ -6,10 +6,11 @@ out equal, and then nothing above it is remade.
 """
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from awe.dataflow import select
-from awe.dataflow.changes import is_replaced, replaced
+from awe.dataflow.changes import is_replaced, replaced, replaced_by
 from awe.dataflow.expand import listed
 from awe.dataflow.graph import Graph
 from awe.dataflow.node import Ask, Mark, Node, Slots
@@ -17,6 +18,9 @@ from awe.dataflow.past import Past
 from awe.dataflow.select import Before
 from awe.dataflow.state import Cause, Reason, State
 from awe.persist.declare import DependencyList
+
+#: How many inputs of one class are named that a node waits for.
+FEW = 3
 
 BLOCKED, WORK = frozenset({State.HELD, State.MISSING, State.NOT_VISIBLE}), frozenset(state for state in State if state.is_work)
 
@@ -48,47 +52,42 @@ class Judge:
     # ------------------------------------------------------------------ objects that exist
 
     def _judge_existing(self, node: Node) -> None:
-        reasons: list[Reason] = []
-        waits: list[Reason] = []
+        reasons = [replaced_by(other) for other in node.others if other.differs] if node.others else []
+        waiting = [child for child in node.stands_on if child.state in WORK] if node.stands_on else []
+        is_unchecked = any(child.state is State.NOT_CHECKED for child in node.stands_on)
         bad: list[Mark] = []
-        unchecked = False
         for mark in node.marks:
-            child = mark.ask.node if mark.ask is not None else None
-            if child is None:
-                if is_replaced(mark):
-                    reasons.append(replaced(node, mark))
-            elif mark.edge is None:
-                if child.winner is not None:
-                    reasons.append(Reason(Cause.NOW_AVAILABLE, (child,)))
-                if child.state in WORK:
-                    waits.append(Reason(Cause.INPUT_TO_MAKE, (child,)))
-            elif child.winner is None and child.state in BLOCKED:
+            child = mark.ask.node
+            assert child is not None
+            if mark.edge is not None and child.winner is None and child.state in BLOCKED:
                 bad.append(mark)
-            else:
-                if child.winner is not None and child.winner.value != mark.edge.input_value:
-                    reasons.append(replaced(node, mark))
-                if child.state in WORK:
-                    waits.append(Reason(Cause.INPUT_TO_MAKE, (child,)))
-                unchecked = unchecked or child.state is State.NOT_CHECKED
-        grown = self._grown(node, reasons, waits) if node.more else 0
+                continue
+            if mark.edge is None and child.winner is not None:
+                reasons.append(Reason(Cause.NOW_AVAILABLE, (child,)))
+            elif mark.edge is not None and is_replaced(mark):
+                reasons.append(replaced(mark))
+            if child.state in WORK:
+                waiting.append(child)
+            is_unchecked = is_unchecked or (mark.edge is not None and child.state is State.NOT_CHECKED)
+        grown = self._grown(node, reasons, waiting) if node.more else 0
         blocked = self._blocked(node, bad, reasons) if bad else []
         if blocked:
-            missing = any(mark.ask is not None and mark.ask.node is not None and mark.ask.node.state is not State.HELD for mark in bad)
+            missing = any(mark.ask.node is not None and mark.ask.node.state is not State.HELD for mark in bad)
             node.state, node.reasons = State.MISSING if missing else State.HELD, blocked + reasons
         elif reasons:
-            node.state, node.reasons = State.OUT_OF_DATE, reasons + waits
-        elif waits:
-            node.state, node.reasons = State.UNDECIDED, waits
-        elif unchecked:
+            node.state, node.reasons = State.OUT_OF_DATE, reasons + waits_for(waiting)
+        elif waiting:
+            node.state, node.reasons = State.UNDECIDED, waits_for(waiting)
+        elif is_unchecked:
             node.state, node.reasons = State.NOT_CHECKED, [Reason(Cause.DEPTH)]
         elif grown:
             node.state, node.reasons = State.MAY_GROW, [Reason(Cause.CAN_GROW, (grown, kind_of_more(node)))]
         else:
             node.state = State.UP_TO_DATE
-        if not node.state.is_work:
+        if node.more and not node.state.is_work:
             node.more = ()
 
-    def _grown(self, node: Node, reasons: list[Reason], waits: list[Reason]) -> int:
+    def _grown(self, node: Node, reasons: list[Reason], waiting: list[Node]) -> int:
         """Say which members have come to groups; return by how many an open set could grow."""
         grown, usable = 0, [each for each in node.more if each.ask.node is not None and not each.ask.node.is_blocked]
         for each in usable:
@@ -102,14 +101,14 @@ class Judge:
                 continue
             reasons.append(Reason(Cause.ADDED, (child,)))
             if child.state in WORK:
-                waits.append(Reason(Cause.INPUT_TO_MAKE, (child,)))
+                waiting.append(child)
         return grown
 
     def _blocked(self, node: Node, bad: list[Mark], reasons: list[Reason]) -> list[Reason]:
         """What inputs that can neither be used nor made mean: the end, or that it is made without them."""
         slots, blocked = Slots.of(node.cls), []
         for mark in bad:
-            assert mark.ask is not None and mark.ask.node is not None and mark.edge is not None
+            assert mark.ask.node is not None and mark.edge is not None
             child, siblings = mark.ask.node, sum(other.slot == mark.slot for other in bad)
             if mark.slot not in slots.lenient or (mark.slot in slots.lists and mark.slot not in slots.optional
                                                   and self._usable(node, mark.slot) - siblings < node.needed.get(mark.slot, 1)):
@@ -117,7 +116,7 @@ class Judge:
             elif mark.slot in slots.lists:
                 reasons.append(Reason(Cause.REMOVED, (child,)))
             else:
-                reasons.append(Reason(Cause.INVALIDATED, (child.cls.__name__, mark.edge.input_id or b"")))
+                reasons.append(Reason(Cause.INVALIDATED, (child.cls.__name__, f"#{mark.edge.input}")))
         return blocked
 
     def _usable(self, node: Node, name: str) -> int:
@@ -147,7 +146,7 @@ class Judge:
     def _judge_planned(self, node: Node) -> None:
         slots = Slots.of(node.cls)
         blocked: list[Reason] = []
-        waits: list[Reason] = []
+        waiting: list[Node] = []
         missing = False
         for name, asked in node.inputs.items():
             children = [ask.node for ask in listed(asked) if ask.node is not None]
@@ -156,37 +155,48 @@ class Judge:
                     name not in slots.lenient or len(children) - len(bad) < node.needed.get(name, 1)):
                 blocked.extend(Reason(Cause.INPUT_BLOCKED, (child, because(child))) for child in bad)
                 missing = missing or any(child.state is not State.HELD for child in bad)
-            waits.extend(Reason(Cause.INPUT_TO_MAKE, (child,)) for child in children if child.state in WORK)
+            waiting.extend(child for child in children if child.state in WORK)
         if blocked:
             node.state, node.reasons = State.MISSING if missing else State.HELD, blocked + (node.reasons if node.exists else [])
         else:
             node.state = State.OUT_OF_DATE if node.exists or node.predecessor is not None else State.TO_BE_MADE
-            node.reasons.extend(waits)
+            node.reasons.extend(waits_for(waiting))
 
 
 def by_level(tops: Iterable[Node]) -> list[list[Node]]:
     """All nodes that need a look, below `tops` and themselves: those that stand on nothing first, level by level."""
-    done: set[Node] = set()
-    open_: set[Node] = set()
-    levels: list[list[Node]] = []
-    stack: list[tuple[Node, bool]] = [(top, False) for top in tops]
-    while stack:
-        node, is_expanded = stack.pop()
-        if is_expanded:
-            open_.discard(node)
-            done.add(node)
-            node.level = 1 + max((child.level for child in node.known() if child in done), default=-1)
-            while len(levels) <= node.level:
-                levels.append([])
-            levels[node.level].append(node)
-        elif node not in done and node not in open_:
-            open_.add(node)
-            stack.append((node, True))
-            for child in list(node.known()):
-                if child in open_ and child is not node:
+    done: dict[Node, bool] = {}
+    levels: list[list[Node]] = [[]]
+    for top in tops:
+        if top in done:
+            continue
+        done[top] = False
+        path = [(top, iter(list(top.known())))]
+        top.level = 0
+        while path:
+            node, children = path[-1]
+            for child in children:
+                is_done = done.get(child)
+                if is_done is None and child.is_bottom:
+                    done[child], child.level = True, 0
+                    levels[0].append(child)
+                elif is_done is None:
+                    done[child], child.level = False, 0
+                    path.append((child, iter(list(child.known()))))
+                    break
+                elif not is_done:
                     leave_out(node, child)
-                elif child not in done:
-                    stack.append((child, False))
+                    continue
+                if node.level <= child.level:
+                    node.level = child.level + 1
+            else:
+                path.pop()
+                done[node] = True
+                if node.level == len(levels):
+                    levels.append([])
+                levels[node.level].append(node)
+                if path and path[-1][0].level <= node.level:
+                    path[-1][0].level = node.level + 1
     return levels
 
 
@@ -194,9 +204,8 @@ def leave_out(node: Node, child: Node) -> None:
     """Let `node` do without `child`, which would have to be made from it."""
     slots = Slots.of(node.cls)
     if node.partial:
-        node.marks = [mark if mark.ask is None or mark.ask.node is not child or mark.edge is None
-                      else Mark(mark.slot, mark.edge._replace(winner=child.winner), None) for mark in node.marks]
-        node.marks = [mark for mark in node.marks if mark.edge is not None or mark.ask is None or mark.ask.node is not child]
+        node.stands_on = [each for each in node.stands_on if each is not child]
+        node.marks = [mark for mark in node.marks if mark.ask.node is not child]
         node.more = [each for each in node.more if each.ask.node is not child]
         return
     for name, asked in node.inputs.items():
@@ -208,6 +217,15 @@ def leave_out(node: Node, child: Node) -> None:
             node.inputs[name] = [ask for ask in asked if ask.node is not child]
         else:
             node.inputs[name] = Ask(asked.cls, asked.sel, asked.at, asked.keys)
+
+
+def waits_for(waiting: list[Node]) -> list[Reason]:
+    """What a node waits for: each by its name; of many of one class how many they are."""
+    if len(waiting) <= FEW:
+        return [Reason(Cause.INPUT_TO_MAKE, (child,)) for child in waiting]
+    counts = Counter(child.cls for child in waiting)
+    few = [Reason(Cause.INPUT_TO_MAKE, (child,)) for child in waiting if counts[child.cls] <= FEW]
+    return few + [Reason(Cause.INPUT_TO_MAKE, (f"{count} {cls.__name__}",)) for cls, count in counts.items() if count > FEW]
 
 
 def because(child: Node) -> str:

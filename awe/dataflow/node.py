@@ -1,12 +1,16 @@
 """The graph a plan is made of: questions (`Ask`) and what answers them (`Node`)."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from awe.dataflow.select import EdgeNow, Winner
 from awe.dataflow.state import Reason, State
 from awe.persist.declare import Dependency, DependencyList, natural_key, number_of, slots
+
+if TYPE_CHECKING:
+    from awe.dataflow.sweep import Other
 
 
 class Ask:
@@ -29,14 +33,11 @@ class Ask:
 
 
 class Mark(NamedTuple):
-    """A recorded input that needs a look: another object is picked now, or the one that was used is not as it was.
-
-    `edge` is None where nothing had been found; `ask` is None where what is picked now cannot itself be out of date.
-    """
+    """A recorded input that was asked for again; `edge` is None where nothing had been found."""
 
     slot: str
     edge: EdgeNow | None
-    ask: Ask | None
+    ask: Ask
 
 
 class Candidate(NamedTuple):
@@ -47,19 +48,24 @@ class Candidate(NamedTuple):
     ask: Ask
 
 
-NOTHING: Mapping[Any, Any] = {}
+#: Stands for what most nodes have none of; never written to.
+NOTHING: Any = MappingProxyType({})
 
 
 class Node:
     """One target in a plan: an object that the rule picked, or one that would have to be made.
 
-    Of an object that exists only what needs a look is known at first (`marks`, `gone`, `more`); everything else below it is as
-    recorded, and is read when `inputs` are asked for.
+    Of an object that exists only what needs a look is known at first (`others`, `marks`, `stands_on`, `gone`, `more`); everything
+    else below it is as recorded, and is read when `inputs` are asked for.
 
     Attributes
     ----------
+    others
+        recorded inputs in whose place something else is picked that cannot itself be out of date
     marks
-        recorded inputs that need a look
+        recorded inputs that were asked for again
+    stands_on
+        what recorded inputs are that are still picked, and themselves need a look
     gone
         recorded members of groups that no longer belong to them
     more
@@ -74,8 +80,21 @@ class Node:
         the earliest and the latest time it is wanted for
     """
 
-    marks: list[Mark]
     winner: Winner | None
+    others: list[Other] | tuple[()] = ()
+    marks: list[Mark] | tuple[()] = ()
+    stands_on: list[Node] | tuple[()] = ()
+    gone: list[tuple[str, EdgeNow]] | tuple[()] = ()
+    more: list[Candidate] | tuple[()] = ()
+    reasons: list[Reason]
+    wants: dict[str, tuple[bytes, int, int]] = NOTHING
+    regrouped: dict[str, tuple[bytes, int, int]] = NOTHING
+    needed: dict[str, int] = NOTHING
+    parameters: dict[str, Any] = NOTHING
+    below: dict[str, Any] = NOTHING
+    pers: dict[tuple[str, Ask], bytes] = NOTHING
+    _inputs: dict[str, Ask | list[Ask]] | None = None
+    _edges: dict[str, list[EdgeNow]] | None = None
     level = 0
     state = State.NOT_CHECKED
     partial = False
@@ -95,18 +114,7 @@ class Node:
     def __init__(self, cls: type, sel: bytes, winner: Winner | None = None, keys: dict[str, Any] | None = None) -> None:
         self.cls, self.sel, self.winner, self.keys = cls, sel, winner, keys
         self.anchor: int = winner.anchor if winner else 0
-        self.reasons: list[Reason] = []
-        self.marks = []
-        self.gone: list[tuple[str, EdgeNow]] | tuple[()] = ()
-        self.more: list[Candidate] | tuple[()] = ()
-        self._inputs: dict[str, Ask | list[Ask]] | None = None
-        self._edges: dict[str, list[EdgeNow]] | None = None
-        self.wants: dict[str, tuple[bytes, int, int]] = NOTHING  # type: ignore[assignment]
-        self.regrouped: dict[str, tuple[bytes, int, int]] = NOTHING  # type: ignore[assignment]
-        self.needed: dict[str, int] = NOTHING  # type: ignore[assignment]
-        self.parameters: dict[str, Any] = NOTHING  # type: ignore[assignment]
-        self.below: dict[str, Any] = NOTHING  # type: ignore[assignment]
-        self.pers: dict[tuple[str, Ask], bytes] = NOTHING  # type: ignore[assignment]
+        self.reasons = []
 
     @classmethod
     def planned(cls, ask: Ask) -> Node:
@@ -160,12 +168,23 @@ class Node:
         if not self.partial:
             yield from self.children()
         else:
+            yield from self.stands_on
             for mark in self.marks:
-                if mark.ask is not None and mark.ask.node is not None:
+                if mark.ask.node is not None:
                     yield mark.ask.node
         for candidate in self.more:
             if candidate.ask.node is not None:
                 yield candidate.ask.node
+
+    @property
+    def is_bottom(self) -> bool:
+        """Whether it exists and stands on nothing that itself needs a look."""
+        return self.partial and not (self.stands_on or self.marks or self.more)
+
+    @property
+    def has_changed_inputs(self) -> bool:
+        """Whether something else is picked, or asked for, in the place of a recorded input."""
+        return bool(self.others or self.marks)
 
     def own(self, name: str, ask: Ask) -> bytes:
         """What a member of a set slot is known by: the natural key of the object it is made from, else its own."""
@@ -236,6 +255,9 @@ class Slots:
         self.optional = {name for name, slot in self.by_name.items() if slot.optional}
         self.lists = {name for name, slot in self.by_name.items() if isinstance(slot, DependencyList)}
         self.lenient = {name for name, slot in self.by_name.items() if slot.optional or getattr(slot, "is_open", False)}
+        self.has_choice = bool(self.optional.intersection(self.leads[:1]))
+        self.source_of = {number_of(name): number_of(source_slot(slot) or "") for name, slot in self.by_name.items()
+                          if isinstance(slot, DependencyList)}
         self.sources = frozenset(source for name, slot in self.by_name.items() for source in asks_through(cls, name, slot))
 
     @classmethod
@@ -251,3 +273,14 @@ def asks_through(cls: type, name: str, slot: Dependency[Any] | DependencyList[An
     pairs = [*slot.same, *getattr(slot, "also", ())]
     firsts = {ours.split(".", 1)[0] for _, ours in pairs if "." in ours or ours not in natural_key(cls)}
     return {first for first in firsts if first != name and first in slots(cls)}
+
+
+def source_slot(slot: DependencyList[Any]) -> str | None:
+    """The dependency by which each member of a set is made from the object that it stands for; None where there is none.
+
+    Through it a member shows by itself when that object changes.
+    """
+    known = natural_key(slot.type)
+    return next((name for name, one in slots(slot.type).items()
+                 if isinstance(one, Dependency) and one.type is slot.one_per and not one.optional
+                 and all(ours in known for _, ours in one.same) and {theirs for theirs, _ in one.same} == set(natural_key(one.type))), None)

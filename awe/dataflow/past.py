@@ -29,7 +29,7 @@ class Past:
 
     def look(self, nodes: list[Node]) -> None:
         """Hold what was made before from the very same inputs with a result that will not do; say what will be shared."""
-        settled = [node for node in nodes if not any(child.state in WORK for child in node.known()) and self._may_have_been_made(node)]
+        settled = [node for node in nodes if self._may_have_been_made(node) and not any(child.state in WORK for child in node.known())]
         if not settled:
             return
         self.graph.fill(settled)
@@ -62,9 +62,9 @@ class Past:
     def _may_have_been_made(self, node: Node) -> bool:
         """Whether the very same may have been made before; it was not where one of its new inputs has never been used."""
         failed, leased = self._marks_of_jobs()
-        if leased or node.cls.__mapping__.class_id in failed:  # type: ignore[attr-defined]
+        if leased or (failed and node.cls.__mapping__.class_id in failed):  # type: ignore[attr-defined]
             return True
-        return node.restarted or not any(mark.edge is not None and mark.ask is None and mark.edge.is_new for mark in node.marks)
+        return node.restarted or not any(other.differs and other.is_new for other in node.others)
 
     def _marks_of_jobs(self) -> tuple[frozenset[int], bool]:
         """The classes of which some job failed for good, and whether anything is being made."""

@@ -79,25 +79,20 @@ class Planner:
                 cut(graph, nodes, self.options.depth)
             judge = Judge(graph, retry=self.options.retry, grow=self.options.grow)
             plan = Plan(nodes, judge.judge(nodes), asked, lambda some: self._complete(graph, some))
-            self._prepare(graph, plan.todo)
+            connection.exec_driver_sql("COMMIT")
         graph.completing = lambda node: self._complete(graph, [node])
         return plan
 
-    def _prepare(self, graph: Graph, todo: list[Node]) -> None:
-        """Read of what will be made all that has to be known."""
-        graph.fill(todo)
-        graph.load_objects([node for node in todo if node.keys is None])
-        for node in todo:
-            if not node.parameters and not node.below and node.winner is not None:
-                node.parameters, node.below = graph.parameters_of(node)
-
     def _complete(self, graph: Graph, nodes: Iterable[Node]) -> None:
-        """Read what nodes stand on, and their keys, after the plan was made."""
+        """Read what nodes stand on, their keys and parameters, after the plan was made."""
         listed = list(nodes)
-        with self.instance.database.reading() as connection:
+        with self.instance.database.reading() as connection, uninterrupted():
             graph.reconnect(connection)
             graph.fill(listed)
-        graph.load_objects([node for node in listed if node.keys is None and node.winner is not None])
+            graph.load_objects([node for node in listed if node.keys is None and node.winner is not None])
+            for node in listed:
+                if node.state.is_work and node.winner is not None and not node.parameters and not node.below:
+                    node.parameters, node.below = graph.parameters_of(node)
 
     def carry_out(self, plan: Plan, *, workers: int = 0, progress: Progress | None = None) -> Report:
         """Make what the plan says is to be made, and what then turns out to be.
@@ -122,6 +117,7 @@ class Planner:
         return report
 
     def _run(self, plan: Plan, pool: Workers | None, progress: Progress | None) -> Report:
+        plan.complete(plan.todo)
         return Runner(self.instance, plan, lambda node: node.parameters, retry=self.options.retry, workers=pool, progress=progress).run()
 
     def get(self, asked: Sequence[Request], *, workers: int = 0, progress: Progress | None = None) -> list[Any]:
@@ -160,6 +156,8 @@ def uninterrupted() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
+            gc.freeze()
+            gc.unfreeze()
             gc.enable()
 
 

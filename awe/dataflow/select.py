@@ -39,25 +39,26 @@ class Sight(NamedTuple):
 
 
 class Winner(NamedTuple):
-    """The object that the rule picked."""
+    """The object that the rule picked, as the database has it."""
 
     oid: int
     value: bytes
     class_id: int
     created: int
-    object_id: str
+    identity: bytes
     anchor: int
     version: int
     params_id: int
     scope_id: int
 
+    @property
+    def object_id(self) -> str:
+        """Its identity, in hex."""
+        return self.identity.hex()
+
 
 class EdgeNow(NamedTuple):
-    """A recorded input, and what the rule picks in its place now; None where that has to be asked anew.
-
-    `input_id` is the identity of the recorded input, where it has been read; `is_new` says that nothing was ever made from
-    the winner, nor from anything of its key and value.
-    """
+    """A recorded input, and what the rule picks in its place now; None where that has to be asked anew."""
 
     target: int
     slot: int
@@ -67,9 +68,7 @@ class EdgeNow(NamedTuple):
     sel: bytes
     at: int
     per: bytes | None
-    input_id: bytes | None
     winner: Winner | None
-    is_new: bool = False
 
 
 class Member(NamedTuple):
@@ -80,7 +79,7 @@ class Member(NamedTuple):
     value: bytes
     at: int
     created: int
-    object_id: str
+    identity: bytes
 
 
 WINNER_COLUMNS = "w.oid,w.value,w.class_id,w.creation_date,w.object_id,w.anchor,coalesce(r.version,0),w.params_id,w.scope_id"
@@ -115,12 +114,6 @@ def rows(connection: sa.Connection, statement: str) -> list[tuple[Any, ...]]:
     return list(found)
 
 
-def winner_of(columns: Sequence[Any]) -> Winner:
-    """Make a Winner of a row; identities become hex."""
-    oid, value, class_id, created, object_id, anchor, version, params_id, scope_id = columns
-    return Winner(oid, value, class_id, created, object_id.hex(), anchor, version, params_id, scope_id)
-
-
 def pick(connection: sa.Connection, sight: Sight, asks: Sequence[tuple[bytes, int, Sequence[int]]]) -> list[Winner | None]:
     """The winner for each (sel, at, rows of `parameters` that will do), in the order of the asking."""
     listed = [(n, sel, at, *pair) for n, (sel, at, ids) in enumerate(asks) for pair in pairs_of(ids)]
@@ -131,8 +124,8 @@ def pick(connection: sa.Connection, sight: Sight, asks: Sequence[tuple[bytes, in
     picked = latest(connection, sight, "a.sel", "a.at", "c.params_id in (a.one,a.other)")
     statement = f"select a.n,{WINNER_COLUMNS} from {source} a join object w on w.oid={picked} left join recipe r on r.id=w.recipe_id"
     for n, *columns in rows(connection, statement):
-        winner, other = winner_of(columns), found[n]
-        if other is None or (winner.created, winner.object_id) > (other.created, other.object_id):
+        winner, other = Winner._make(columns), found[n]
+        if other is None or (winner.created, winner.identity) > (other.created, other.identity):
             found[n] = winner
     return found
 
@@ -147,7 +140,7 @@ def objects(connection: sa.Connection, oids: Sequence[int]) -> list[Winner]:
     if not oids:
         return []
     source = asked(connection, "frontier", (("oid", "int"),), [(oid,) for oid in oids])
-    return [winner_of(row) for row in rows(connection, f"select {WINNER_COLUMNS} from {source} f join object w on w.oid=f.oid "
+    return [Winner._make(row) for row in rows(connection, f"select {WINNER_COLUMNS} from {source} f join object w on w.oid=f.oid "
                                                        "left join recipe r on r.id=w.recipe_id")]
 
 
@@ -166,7 +159,7 @@ def edges_of(connection: sa.Connection, targets: Sequence[int]) -> list[EdgeNow]
     source = asked(connection, "frontier", (("oid", "int"),), [(oid,) for oid in targets])
     statement = (f"select {EDGE_COLUMNS},{WINNER_COLUMNS} from {source} f join edge e on e.target=f.oid join object w on w.oid=e.input "
                  "left join recipe r on r.id=w.recipe_id order by e.target,e.slot,e.pos")
-    return [EdgeNow._make((*row[:8], row[12], winner_of(row[8:]), False)) for row in rows(connection, statement)]
+    return [EdgeNow._make((*row[:8], Winner._make(row[8:]))) for row in rows(connection, statement)]
 
 
 class WantNow(NamedTuple):
@@ -204,8 +197,8 @@ def members(connection: sa.Connection, sight: Sight, groups: Sequence[tuple[byte
     statement = (f"select g.n,c0.own,c0.oid,c0.value,c0.t_start,c0.created,c0.object_id from {source} g cross join candidate c0 "
                  f"where c0.sel=g.sel and c0.span=0 and c0.t_start>=g.t_from and c0.t_start<g.t_to and c0.eligible=1 "
                  f"and {sight.where('c0')} and {picked}=c0.oid order by g.n,c0.t_start,c0.own")
-    for n, own, oid, value, at, created, object_id in rows(connection, statement):
-        found[n].append(Member(own, oid, value, at, created, object_id.hex()))
+    for n, *member in rows(connection, statement):
+        found[n].append(Member._make(member))
     return found
 
 

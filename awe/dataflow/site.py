@@ -53,23 +53,14 @@ def window_of(within: str | float | None, at: int, site: Site) -> tuple[int, int
     return middle - half, middle + half + 1
 
 
-def nearest_group(times: Sequence[int], at: int, within: str | float | None, site: Site,
-                  at_least: int) -> tuple[int, int] | None:
-    """The window of the nearest group that has `at_least` members, of those with these `times`.
-
-    The distance to a group is to its mid-time; of two that are equally near the earlier is taken.
-    """
+def windows_of(times: Sequence[int], at: int, within: str | float | None, site: Site) -> list[tuple[int, int]]:
+    """The windows of all groups that members with these `times` may be in, for what is wanted for `at`."""
+    if not times:
+        return []
     if within is None:
-        return (min(times), max(times) + 1) if len(times) >= at_least else None
-    windows = {window_of(within, time if within == "night" else at, site) for time in times}
-    best: tuple[int, int, tuple[int, int]] | None = None
-    for window in windows:
-        assert window is not None
-        inside = [time for time in times if window[0] <= time < window[1]]
-        if len(inside) >= at_least:
-            mid = (min(inside) + max(inside)) // 2
-            best = min(best or (1 << 62, 0, window), (abs(mid - at), mid, window))
-    return best[2] if best else None
+        return [(min(times), max(times) + 1)]
+    found = {window_of(within, time if within == "night" else at, site) for time in times}
+    return sorted(window for window in found if window is not None)
 
 
 def default_validity(anchor: int, days: tuple[float, float] | None, neighbours: Sequence[int],

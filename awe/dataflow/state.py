@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 from typing import NamedTuple
 
 from awe.persist.types import from_microseconds
@@ -42,7 +43,7 @@ class Cause(enum.Enum):
     NOTHING_THERE = "none has been made"
     VERSION = "version {0} -> {1}"
     PARAMETER = "{0} {1} -> {2}"
-    REPLACED = "{0} {1} was replaced by {2} on {3}"
+    REPLACED = "{0} #{1} was replaced by {2} on {3}"
     INVALIDATED = "{0} {1} is no longer selectable"
     INPUT_TO_MAKE = "waits for {0}"
     ADDED = "{0} added"
@@ -67,7 +68,13 @@ class Day(int):
     """A moment in microseconds since 1970 that is told by its date."""
 
     def __str__(self) -> str:
-        return f"{from_microseconds(int(self)):%Y-%m-%d}"
+        return date_of(self // 86_400_000_000)
+
+
+@functools.lru_cache(maxsize=4096)
+def date_of(day: int) -> str:
+    """The date of a day since 1970."""
+    return f"{from_microseconds(day * 86_400_000_000):%Y-%m-%d}"
 
 
 class Reason(NamedTuple):
@@ -79,7 +86,7 @@ class Reason(NamedTuple):
     @property
     def text(self) -> str:
         """The reason in words."""
-        return self.cause.value.format(*(each.hex()[:8] if isinstance(each, bytes) else str(each) for each in self.about)).strip()
+        return self.cause.value.format(*[each.hex()[:8] if type(each) is bytes else each for each in self.about]).strip()
 
     def __str__(self) -> str:
         return self.text

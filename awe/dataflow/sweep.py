@@ -5,42 +5,82 @@ So Python only ever sees the exceptions, and what stands on them.
 """
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from awe.dataflow.asked import asked
-from awe.dataflow.node import Slots, is_makeable
+from awe.dataflow.kinds import Kinds
 from awe.dataflow.parameters import ParameterBook
 from awe.dataflow.scopes import Scopes
-from awe.dataflow.select import EDGE_COLUMNS, WINNER_COLUMNS, EdgeNow, Sight, WantNow, Winner, latest, rows, winner_of
-from awe.persist.declare import Dependency, DependencyList, natural_key, number_of
-from awe.persist.mapping import class_of, subclasses
+from awe.dataflow.select import WINNER_COLUMNS, EdgeNow, Sight, WantNow, Winner, latest, rows
+from awe.persist.mapping import class_of
 
 #: A key of which more objects than this stand side by side is looked up by the bins of their lengths of validity.
 FEW = 12
+#: Up to how many slots are looked up one by one; of more, all inputs are gone through.
+FEW_SLOTS = 4
+#: How many objects are looked at to find out of which keys there are few.
+SAMPLE = 64
 
 
-class Combination(NamedTuple):
-    """Objects of one class, made by the same code with the same parameters for the same chip; two of them stand for all."""
+class Other(NamedTuple):
+    """Another object that is picked in the place of a recorded input, and that cannot itself be out of date.
 
+    `differs` says whether its value does; `is_new` that nothing was ever made from it, nor from anything of its key and value.
+    """
+
+    target: int
+    slot: int
+    pos: int
+    input: int
+    differs: int
+    oid: int
     class_id: int
-    version: int
-    params_id: int
-    scope_id: int
-    first: int
-    last: int
+    created: int
+    object_id: bytes
+    anchor: int
+    is_new: int
 
 
-class Kinds(NamedTuple):
-    """The numbers of slots: whose inputs can be made, whose cannot, which lists may hide a change, which are compared exactly."""
+class Exceptions(NamedTuple):
+    """What needs a look.
 
-    made: set[int]
-    given: set[int]
-    hiding: set[int]
-    exact: set[int]
+    Attributes
+    ----------
+    others
+        inputs that cannot be made, with what is picked instead
+    vanished
+        (target, slot, pos) of inputs that cannot be made in whose place nothing is picked
+    made
+        inputs that can be made, with what is picked instead, or None where that has to be asked for anew
+    targets
+        the objects that have these inputs, by their row numbers
+    outdated
+        the row numbers of inputs that another version of their class made
+    """
+
+    others: list[Other]
+    vanished: list[tuple[int, int, int]]
+    made: list[EdgeNow]
+    targets: dict[int, Winner]
+    outdated: list[int]
+
+
+class Group(NamedTuple):
+    """What a set slot of an object of some class asked for, who is there now, and whether that is known to be the same.
+
+    `members` are the row numbers of all versions of those who are there, each between commas.
+    """
+
+    want: WantNow
+    class_id: int
+    members: str
+    is_same: bool
+
+
+TARGET_COLUMNS = WINNER_COLUMNS.replace("w.", "t.").replace("r.", "v.")
 
 
 class Sweep:
@@ -50,9 +90,14 @@ class Sweep:
         self.connection, self.sight, self.book, self.scopes = connection, sight, book, scopes
         self.sqlite = connection.dialect.name == "sqlite"
         self.join = "cross join" if self.sqlite else "join"
-        self.fence = "" if self.sqlite else " offset 0"
-        self.below, self.odd = self._table("below", "round"), self._table("odd")
-        self.round = 0
+        self.fence = " limit -1" if self.sqlite else " offset 0"
+        self.order, self.order_wants = ("", "") if self.sqlite else (" order by x.target,x.slot,x.pos", " order by q.target,q.slot")
+        self.differs = "is not" if self.sqlite else "is distinct from"
+        self.below = self._table("below", "round")
+        self.round = self.first = 0
+        self.kinds = Kinds(())
+        self._old: list[int] | None = None
+        self._last_used: int | None = None
 
     def _table(self, name: str, *columns: str) -> str:
         table = f"{'temp' if self.sqlite else 'pg_temp'}.awe_{name}"
@@ -62,144 +107,170 @@ class Sweep:
         self.connection.exec_driver_sql(f"delete from {table}")
         return table
 
-    def _analyze(self, table: str) -> None:
+    def _insert(self, table: str, columns: str, select: str) -> int:
+        start, end = ("insert or ignore into", "") if self.sqlite else ("insert into", " on conflict do nothing")
+        count = self.connection.exec_driver_sql(f"{start} {table}({columns}) {select}{end}").rowcount
         if not self.sqlite:
             self.connection.exec_driver_sql(f"analyze {table}")
-
-    def _insert(self, table: str, columns: str, select: str) -> None:
-        start, end = ("insert or ignore into", "") if self.sqlite else ("insert into", " on conflict do nothing")
-        self.connection.exec_driver_sql(f"{start} {table}({columns}) {select}{end}")
-        self._analyze(table)
+        return count
 
     # ------------------------------------------------------------------ going down
 
-    def extend(self, roots: Sequence[int]) -> list[Combination]:
-        """Walk down from `roots` along recorded inputs that can be made, and say what kinds of objects are there."""
-        self.round += 1
+    def extend(self, roots: Sequence[int], classes: Iterable[type]) -> None:
+        """Walk down from `roots`, objects of these classes, along recorded inputs that can be made."""
+        self.kinds = Kinds(classes)
         source = asked(self.connection, "frontier", (("oid", "int"),), [(oid,) for oid in roots])
-        new = f" and not exists(select 1 from {self.below} b where b.oid=e.input)" if self.round > 1 else ""
-        self._insert(self.below, "oid,round", (
-            f"with recursive node(oid) as (select oid from {source} union select e.input from node n {self.join} edge e "
-            f"on e.target=n.oid and e.slot in ({listed(makeable_numbers())}){new}) select oid,{self.round} from node"))
-        return [Combination(*row) for row in rows(self.connection, (
-            f"select o.class_id,coalesce(r.version,0),o.params_id,o.scope_id,min(b.oid),max(b.oid) from {self.below} b "
-            f"join object o on o.oid=b.oid left join recipe r on r.id=o.recipe_id where b.round={self.round} group by 1,2,3,4"))]
+        self.round += 1
+        self.first, count = self.round, self._insert(self.below, "oid,round", f"select oid,{self.round} from {source}")
+        self.count = count
+        while count:
+            count = self._insert(self.below, "oid,round", (
+                f"select e.input,{self.round + 1} from {self.below} b {self.join} edge e on e.target=b.oid "
+                f"and e.slot in ({listed(self.kinds.made)}) where b.round={self.round}"))
+            self.count += count
+            self.round += 1
 
-    def outdated(self, combinations: Iterable[Combination]) -> list[int]:
-        """The objects of the last round that another version of their class made."""
-        old = [f"(o.class_id={one.class_id} and r.version={one.version})" for one in combinations if is_outdated(one)]
-        if not old:
-            return []
-        return [oid for oid, in rows(self.connection, (
-            f"select b.oid from {self.below} b join object o on o.oid=b.oid join recipe r on r.id=o.recipe_id "
-            f"where b.round={self.round} and ({' or '.join(dict.fromkeys(old))})"))]
+    def exceptions(self) -> Exceptions:
+        """The recorded inputs, of objects that were just walked down to, that need a look.
 
-    # ------------------------------------------------------------------ single inputs and members
-
-    def exceptions(self, combinations: list[Combination]) -> list[EdgeNow]:
-        """The recorded inputs, of objects of the last round, in whose place the rule picks something else now."""
-        kinds = kinds_of(combinations)
-        narrow = self._narrow(combinations)
-        found: list[EdgeNow] = []
-        for is_made, numbers in ((False, kinds.given - kinds.made), (True, kinds.made)):
-            for is_narrow, some in ((True, numbers & narrow), (False, numbers - narrow)):
+        Something else is picked in their place now, or has to be asked for anew, or another version of its class made them.
+        """
+        narrow, kinds, found = self._narrow(), self.kinds, Exceptions([], [], [], {}, [])
+        for numbers, look in ((kinds.given - kinds.made, self._look_at_given), (kinds.made, self._look_at_made)):
+            for some, is_narrow in ((numbers & narrow, True), (numbers - narrow, False)):
                 if some:
-                    found += self._exceptions(combinations, some, is_made, is_narrow)
+                    look(some, is_narrow, found)
         return found
 
-    def _narrow(self, combinations: list[Combination]) -> set[int]:
-        """The slots of whose inputs few stand side by side, as far as a sample tells."""
-        sample = {oid for one in combinations for oid in (one.first, one.last)}
-        found = rows(self.connection, (
-            f"select e.slot,max((select count(*) from (select 1 from candidate c where c.sel=e.sel limit {FEW + 1}) few)) from edge e "
-            f"where e.target in ({listed(sample)}) group by e.slot"))
-        return {slot for slot, count in found if count <= FEW}
+    def _statement(self, columns: str, inner: str, numbers: set[int], used: str, where: str) -> str:
+        """What needs a look among the inputs of some slots; every input is looked up once, and only then the rest is read."""
+        slots = f"{'' if len(numbers) <= FEW_SLOTS else '+'}e.slot in ({listed(numbers)})"
+        return (f"select {columns},{TARGET_COLUMNS} from (select e.target,e.slot,e.pos,e.input,e.input_value,e.sel,e.at,e.per,{inner} "
+                f"from {self.below} b {self.join} edge e on e.target=b.oid and {slots}{used} where b.round>={self.first}{self.fence}) x "
+                f"{self.join} object t on t.oid=x.target left join object w on w.oid=x.winner "
+                f"left join recipe r on r.id=w.recipe_id left join recipe v on v.id=t.recipe_id where {where}{self.order}")
 
-    def _exceptions(self, combinations: list[Combination], numbers: set[int], is_made: bool, is_narrow: bool) -> list[EdgeNow]:
-        params, used, unwanted = ("c.params_id=0", "", "") if not is_made else (
-            self._wanted(combinations), f" {self.join} object i on i.oid=e.input", self._unwanted(combinations))
-        winner = latest(self.connection, self.sight, "e.sel", "e.at", params, narrow=is_narrow)
+    def _look_at_given(self, numbers: set[int], is_narrow: bool, found: Exceptions) -> None:
+        """Inputs that cannot be made, so that nothing below them needs a look."""
+        winner = latest(self.connection, self.sight, "e.sel", "e.at", narrow=is_narrow)
+        columns = (f"x.target,x.slot,x.pos,x.input,w.value {self.differs} x.input_value,w.oid,w.class_id,w.creation_date,w.object_id,"
+                   f"w.anchor,{self._is_new() if is_narrow else '0'}")
+        statement = self._statement(columns, f"{winner} as winner", numbers, "", f"x.winner {self.differs} x.input")
+        for row in rows(self.connection, statement):
+            if row[0] not in found.targets:
+                found.targets[row[0]] = Winner._make(row[11:])
+            if row[5] is None:
+                found.vanished.append(row[:3])
+            else:
+                found.others.append(Other._make(row[:11]))
+
+    def _look_at_made(self, numbers: set[int], is_narrow: bool, found: Exceptions) -> None:
+        """Inputs that can be made.  Unless some are old or depend on parameters, the recorded ones need not be read."""
+        old, wanted, unwanted = self._old_recipes(), self._wanted(), self._unwanted()
+        winner = latest(self.connection, self.sight, "e.sel", "e.at", wanted or "c.params_id=0", narrow=is_narrow)
         if unwanted:
             winner = f"case when {unwanted} then null else {winner} end"
-        new = "0" if not is_narrow else (
-            "case when exists(select 1 from edge u where u.input=x.winner) or exists(select 1 from candidate t where t.sel=x.sel "
-            "and t.value=w.value and t.oid<>x.winner) then 0 else 1 end")
-        statement = (
-            f"select x.*,p.object_id,{new},{WINNER_COLUMNS} from (select {EDGE_COLUMNS},{winner} as winner from {self.below} b "
-            f"{self.join} edge e on e.target=b.oid and e.slot in ({listed(numbers)}){used} where b.round={self.round}{self.fence}) x "
-            f"join object p on p.oid=x.input left join object w on w.oid=x.winner left join recipe r on r.id=w.recipe_id "
-            f"where x.winner is {'not' if self.sqlite else 'distinct from'} x.input order by x.target,x.slot,x.pos")
-        return [EdgeNow._make((*row[:8], row[9], winner_of(row[11:]) if row[8] is not None else None, bool(row[10])))
-                for row in rows(self.connection, statement)]
+        used = f" {self.join} object i on i.oid=e.input" if old or wanted or unwanted else ""
+        is_old = f"i.recipe_id in ({listed(old)})" if old else "1=0"
+        statement = self._statement(
+            f"x.target,x.slot,x.pos,x.input,x.input_value,x.sel,x.at,x.per,x.is_old,{WINNER_COLUMNS}",
+            f"{winner} as winner,{is_old} as is_old", numbers, used, f"x.winner {self.differs} x.input{' or x.is_old' if old else ''}")
+        for row in rows(self.connection, statement):
+            winner_now = Winner._make(row[9:18]) if row[9] is not None else None
+            edge = EdgeNow._make((*row[:8], winner_now))
+            if row[8]:
+                found.outdated.append(edge.input)
+            if winner_now is None or winner_now.oid != edge.input:
+                found.made.append(edge)
+                if edge.target not in found.targets:
+                    found.targets[edge.target] = Winner._make(row[18:])
 
-    def _wanted(self, combinations: list[Combination]) -> str:
-        """Which parameters will do, by the class of the recorded input: those wanted of all its objects, else those it had."""
+    def _narrow(self) -> set[int]:
+        """The slots of whose inputs few stand side by side, as far as a sample tells."""
+        step = max(1, self.count // SAMPLE)
+        found = rows(self.connection, (
+            f"select e.slot,max((select count(*) from (select 1 from candidate c where c.sel=e.sel limit {FEW + 1}) few)) "
+            f"from {self.below} b {self.join} edge e on e.target=b.oid where b.round>={self.first} "
+            f"and b.oid/{step}*{step}=b.oid group by e.slot"))
+        return {slot for slot, count in found if count <= FEW}
+
+    def _is_new(self) -> str:
+        """Whether nothing was ever made from a winner, nor from anything of its key and value."""
+        if self._last_used is None:
+            self._last_used = rows(self.connection, "select coalesce(max(input),0) from edge")[0][0]
+        return (f"case when x.winner<={self._last_used} or exists(select 1 from candidate c where c.sel=x.sel and c.value=w.value "
+                "and c.oid<>x.winner) then 0 else 1 end")
+
+    def _old_recipes(self) -> list[int]:
+        """The recipes of other versions of their classes than the present ones."""
+        if self._old is None:
+            self._old = [id_ for id_, class_id, version in rows(self.connection, "select id,class_id,version from recipe")
+                         if is_old_recipe(class_id, version)]
+        return self._old
+
+    def _wanted(self) -> str:
+        """Which parameters will do, by the class of the recorded input: those wanted of all its objects, else those it had.
+
+        Empty where none of them has parameters.
+        """
         cases = []
-        for class_id in sorted({class_id for one in combinations for class_id in classes_below(one.class_id)}):
-            ids = self.book.uniform(class_of(class_id))
-            wanted = "c.params_id in (0,i.params_id)" if ids is None else f"c.params_id in ({listed(ids) or '-1'})"
+        for cls in sorted(self.kinds.classes, key=lambda each: each.__name__):
+            ids = self.book.uniform(cls)
+            wanted = "c.params_id in (0,i.params_id)" if ids is None else f"c.params_id in ({listed(ids)})"
             if wanted != "c.params_id in (0)":
-                cases.append(f"when {class_id} then {wanted}")
-        return f"case i.class_id {' '.join(cases)} else c.params_id=0 end" if cases else "c.params_id=0"
+                cases.append(f"when {cls.__mapping__.class_id} then {wanted}")  # type: ignore[attr-defined]
+        return f"case i.class_id {' '.join(cases)} else c.params_id=0 end" if cases else ""
 
-    def _unwanted(self, combinations: list[Combination]) -> str:
+    def _unwanted(self) -> str:
         """Recorded inputs whose parameters are no longer those wanted, where that differs from one object to another."""
-        cases = {f"i.class_id={class_id}" for one in combinations for class_id in classes_below(one.class_id)
-                 if self.book.depends_on_time(class_of(class_id))}
-        for one in combinations:
-            cls = class_of(one.class_id)
-            if not is_makeable(cls) or self.book.uniform(cls) is not None or f"i.class_id={one.class_id}" in cases:
-                continue
-            if one.params_id not in set(self.book.wanted(cls, self.scopes.of(cls, one.scope_id), 0).ids) - {0}:
-                cases.add(f"(i.class_id={one.class_id} and i.params_id={one.params_id} and i.scope_id={one.scope_id})")
+        cases = []
+        for cls in self.kinds.classes:
+            if self.book.uniform(cls) is None:
+                class_id = cls.__mapping__.class_id  # type: ignore[attr-defined]
+                good = [] if self.book.depends_on_time(cls) else self._good_pairs(cls, class_id)
+                kept = " or ".join(f"i.params_id={params_id} and i.scope_id={scope_id}" for params_id, scope_id in good)
+                cases.append(f"i.class_id={class_id}" + (f" and not ({kept})" if kept else ""))
         return " or ".join(sorted(cases))
+
+    def _good_pairs(self, cls: type, class_id: int) -> list[tuple[int, int]]:
+        """The (parameters, scope) of objects that were just walked down to that are as wanted."""
+        pairs = rows(self.connection, (
+            f"select distinct o.params_id,o.scope_id from {self.below} b {self.join} object o on o.oid=b.oid "
+            f"where b.round>={self.first} and o.class_id={class_id}"))
+        return [(params_id, scope_id) for params_id, scope_id in pairs
+                if params_id and params_id in self.book.wanted(cls, self.scopes.of(cls, scope_id), 0).ids]
 
     # ------------------------------------------------------------------ groups, and what had not been found
 
-    def wants(self, combinations: list[Combination]) -> list[WantNow]:
-        """The groups, of objects of the last round, that may have other members now, and all dependencies that had found nothing."""
-        kinds = kinds_of(combinations)
-        visible = self.sight.where("c")
-        count = (f"(select count(distinct c.own) from candidate c where c.sel=q.sel and c.span=0 and c.t_start>=q.t_from "
-                 f"and c.t_start<q.t_to and c.eligible=1 and {visible})")
+    def wants(self) -> list[Group]:
+        """The groups of objects just walked down to, with who belongs to them now, and all dependencies that had found nothing."""
+        kinds, visible = self.kinds, self.sight.where("c")
+        oids = "group_concat(c.oid)" if self.sqlite else "string_agg(c.oid::text,',')"
+        now = (f"(select count(distinct c.own)||','||{oids} from candidate c where c.sel=q.sel and c.span=0 and c.t_start>=q.t_from "
+               f"and c.t_start<q.t_to and c.eligible=1 and {visible})")
         picked = latest(self.connection, self.sight, "e.per", "e.at", narrow=True)
         left = (f"exists(select 1 from edge e where e.target=q.target and e.slot=q.slot and not exists(select 1 from object o "
                 f"{self.join} candidate c on c.sel=q.sel and c.span=0 and c.t_start=o.anchor and c.oid=o.oid and c.eligible=1 "
                 f"where o.oid={picked} and o.anchor>=q.t_from and o.anchor<q.t_to))")
-        hiding = f" or q.slot in ({listed(kinds.hiding)}) and {left}" if kinds.hiding else ""
-        exact = f"q.slot in ({listed(kinds.exact)}) or " if kinds.exact else ""
-        return [WantNow(*row) for row in rows(self.connection, (
-            f"select q.target,q.slot,q.sel,q.t_from,q.t_to,q.n from {self.below} b {self.join} want q on q.target=b.oid "
-            f"where b.round={self.round} and (q.n=0 or {exact}q.n<>{count}{hiding}) order by q.target,q.slot"))]
+        hides = f"q.slot in ({listed(kinds.hiding)}) and {left}" if kinds.hiding else "1=0"
+        found = []
+        for *want, class_id, members, hidden in rows(self.connection, (
+                f"select q.target,q.slot,q.sel,q.t_from,q.t_to,q.n,o.class_id,case when q.n>0 then {now} end,"
+                f"case when {hides} then 1 else 0 end from {self.below} b {self.join} want q on q.target=b.oid "
+                f"{self.join} object o on o.oid=b.oid where b.round>={self.first}{self.order_wants}")):
+            count, _, listed_members = (members or "0,").partition(",")
+            is_same = want[5] > 0 and int(count) == want[5] and not hidden and want[1] not in kinds.exact
+            found.append(Group(WantNow._make(want), class_id, f",{listed_members},", is_same))
+        return found
 
     # ------------------------------------------------------------------ going up
 
-    def stand_on(self, odd: Iterable[int]) -> list[Winner]:
-        """Everything looked at so far that is one of `odd` or stands on one of them."""
-        source = asked(self.connection, "frontier", (("oid", "int"),), [(oid,) for oid in odd])
-        self.connection.exec_driver_sql(f"delete from {self.odd}")
-        self._insert(self.odd, "oid", (
-            f"with recursive up(oid) as (select oid from {source} union select e.target from up u {self.join} edge e on e.input=u.oid "
-            f"{self.join} {self.below} b on b.oid=e.target) select oid from up"))
-        return [winner_of(row) for row in rows(self.connection, (
-            f"select {WINNER_COLUMNS} from {self.odd} u {self.join} object w on w.oid=u.oid left join recipe r on r.id=w.recipe_id"))]
-
-    def group_members(self) -> dict[tuple[int, int], set[int]]:
-        """Who belongs to the groups of those, by (target, slot), as far as they have not been compared exactly."""
-        numbers = {number_of(name) for cls in subclasses() for name in Slots.of(cls).lists}
-        found: dict[tuple[int, int], set[int]] = defaultdict(set)
-        for target, slot, oid in rows(self.connection, (
-                f"select q.target,q.slot,c.oid from {self.odd} u {self.join} want q on q.target=u.oid and q.slot in ({listed(numbers)}) "
-                f"{self.join} candidate c on c.sel=q.sel and c.span=0 and c.t_start>=q.t_from and c.t_start<q.t_to and c.eligible=1 "
-                f"where {self.sight.where('c')}")):
-            found[target, slot].add(oid)
-        return found
-
-    def links(self) -> list[tuple[int, int, int, int, bytes, bytes, int, bytes | None]]:
-        """The recorded inputs that lead from one of those to another: the columns of an edge."""
+    def above(self, oids: Sequence[int]) -> list[tuple[int, int, int]]:
+        """Who of those looked at so far was made from these objects: (target, slot, input)."""
+        source = asked(self.connection, "frontier", (("oid", "int"),), [(oid,) for oid in oids])
         return rows(self.connection, (  # type: ignore[return-value]
-            f"select {EDGE_COLUMNS} from {self.odd} u {self.join} edge e on e.target=u.oid and e.slot in ({listed(makeable_numbers())}) "
-            f"{self.join} {self.odd} v on v.oid=e.input order by e.target,e.slot,e.pos"))
+            f"select e.target,e.slot,e.input from {source} u {self.join} edge e on e.input=u.oid "
+            f"{self.join} {self.below} b on b.oid=e.target"))
 
 
 def listed(numbers: Iterable[int]) -> str:
@@ -207,45 +278,12 @@ def listed(numbers: Iterable[int]) -> str:
     return ",".join(str(int(number)) for number in sorted(numbers)) or "-1"
 
 
-def is_outdated(one: Combination | Winner) -> bool:
+def is_old(winner: Winner) -> bool:
     """Whether another version of its class made an object; what was ingested has no version."""
-    cls = class_of(one.class_id)
-    return is_makeable(cls) and one.version not in (0, getattr(cls, "version", 0))
+    return is_old_recipe(winner.class_id, winner.version)
 
 
-def makeable_numbers() -> set[int]:
-    """The numbers of all slots that may hold something that can be made."""
-    return {number_of(name) for cls in subclasses() for name, slot in Slots.of(cls).by_name.items() if is_makeable(slot.type)}
-
-
-def classes_below(class_id: int) -> set[int]:
-    """The numbers of the classes that can be made of which objects may be inputs of this class."""
-    found = {cls for slot in Slots.of(class_of(class_id)).by_name.values() if is_makeable(slot.type)
-             for cls in slot.type.__mapping__.concrete()}
-    return {cls.__mapping__.class_id for cls in found}
-
-
-def kinds_of(combinations: Iterable[Combination]) -> Kinds:
-    """Sort the slots of the classes that are there."""
-    kinds = Kinds(set(), set(), set(), set())
-    for cls in {class_of(one.class_id) for one in combinations}:
-        for name, slot in Slots.of(cls).by_name.items():
-            number = number_of(name)
-            (kinds.made if is_makeable(slot.type) else kinds.given).add(number)
-            if isinstance(slot, DependencyList):
-                if is_makeable(slot.member) or (slot.at_most is not None and not slot.is_open):
-                    kinds.exact.add(number)
-                elif slot.one_per is not None and source_slot(slot) is None:
-                    kinds.hiding.add(number)
-    return kinds
-
-
-def source_slot(slot: DependencyList[object]) -> str | None:
-    """The dependency by which each member of a set is made from the object that it stands for; None where there is none.
-
-    Through it a member shows by itself when that object changes.
-    """
-    known = natural_key(slot.type)
-    return next((name for name, one in Slots.of(slot.type).by_name.items()
-                 if isinstance(one, Dependency) and one.type is slot.one_per and not one.optional
-                 and all(ours in known for _, ours in one.same) and {theirs for theirs, _ in one.same} == set(natural_key(one.type))), None)
+def is_old_recipe(class_id: int, version: int) -> bool:
+    """Whether a recipe belongs to another version of its class than the present one."""
+    cls = class_of(class_id)
+    return bool(getattr(cls, "can_be_made", False)) and version not in (0, getattr(cls, "version", 0))

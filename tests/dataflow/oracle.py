@@ -6,6 +6,7 @@ stands on.  Nothing of the planner is used but the declarations of the classes a
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -245,13 +246,13 @@ class Oracle:
             windows = {(middle - half, middle + half + 1)}
         best = None
         for window in windows:
-            inside = [obj for obj in found if window[0] <= obj.anchor < window[1]]
+            inside = latest(slot, [obj for obj in found if window[0] <= obj.anchor < window[1]])
             if len(inside) >= slot.at_least:
                 mid = (min(obj.anchor for obj in inside) + max(obj.anchor for obj in inside)) // 2
                 best = min(best or (1 << 62, 0, window), (abs(mid - at), mid, window))
         if best is None:
             return None
-        inside = [obj for obj in found if best[2][0] <= obj.anchor < best[2][1]]
+        inside = latest(slot, [obj for obj in found if best[2][0] <= obj.anchor < best[2][1]])
         return near(slot, inside, sum(best[2]) // 2)
 
     def ask_member(self, node: Node, slot: DependencyList[Any], member: Obj, at: int) -> Asked:
@@ -341,6 +342,8 @@ class Oracle:
             _, start, end, _ = obj.wants[name]
             keys = {theirs: obj.get(ours) for theirs, ours in slot.same}
             found = self.group(slot, keys, start, end)
+            if not (not edges and slot.optional):
+                found = latest(slot, found)
             if not edges and slot.optional:
                 found = self.choose(slot, found, obj.anchor) or []
                 if found:
@@ -412,7 +415,7 @@ class Oracle:
 
     def judge_planned(self, node: Node) -> None:
         blocked, states = 0, set()
-        waits = 0
+        waits: list[Node] = []
         for name, asks in node.inputs.items():
             slot = slots(node.cls)[name]
             bad = [ask.node for ask in asks if ask.node.blocked]
@@ -420,7 +423,7 @@ class Oracle:
             if bad and not slot.optional and (not lenient or len(asks) - len(bad) < node.needed[name]):
                 blocked += len(bad)
                 states |= {child.state for child in bad}
-            waits += sum(ask.node.state in WORK for ask in asks)
+            waits += [ask.node for ask in asks if ask.node.state in WORK]
         if not node.reasons:
             node.reasons = self.explain(node)
         if blocked:
@@ -428,7 +431,7 @@ class Oracle:
             node.reasons = ["INPUT_BLOCKED"] * blocked + (node.reasons if node.obj else [])
         else:
             node.state = "out of date" if node.obj or self.before(node) else "to be made"
-            node.reasons = node.reasons + ["INPUT_TO_MAKE"] * waits
+            node.reasons = node.reasons + told(waits)
 
     def before(self, node: Node) -> Obj | None:
         at = min(node.asked_at)
@@ -446,7 +449,7 @@ class Oracle:
         return ["PARAMETER"] * len(changed) or ["INVALIDATED"]
 
     def judge_existing(self, node: Node) -> None:
-        reasons, waits, blocked, grown, states = [], 0, 0, 0, set()
+        reasons, waits, blocked, grown, states = [], [], 0, 0, set()
         for name, asks in node.inputs.items():
             slot = slots(node.cls)[name]
             bad = [ask for ask in asks if ask.node.blocked]
@@ -465,7 +468,7 @@ class Oracle:
                         reasons.append("REMOVED" if isinstance(slot, DependencyList) else "INVALIDATED")
                 elif child.obj is not None and child.obj.value != edge.value:
                     reasons.append("REPLACED")
-                waits += child.state in WORK
+                waits += [child] if child.state in WORK else []
         for name, asks in node.more.items():
             slot = slots(node.cls)[name]
             usable = [ask for ask in asks if not ask.node.blocked]
@@ -475,14 +478,14 @@ class Oracle:
                 grown += len(usable)
                 continue
             reasons += ["ADDED"] * len(usable)
-            waits += sum(ask.node.state in WORK for ask in usable)
+            waits += [ask.node for ask in usable if ask.node.state in WORK]
         if blocked:
             node.state = "held" if states == {"held"} else "missing raw data"
             node.reasons = ["INPUT_BLOCKED"] * blocked + reasons
         elif reasons:
-            node.state, node.reasons = "out of date", reasons + ["INPUT_TO_MAKE"] * waits
+            node.state, node.reasons = "out of date", reasons + told(waits)
         elif waits:
-            node.state, node.reasons = "undecided", ["INPUT_TO_MAKE"] * waits
+            node.state, node.reasons = "undecided", told(waits)
         elif grown:
             node.state, node.reasons = "may grow", ["CAN_GROW"]
         else:
@@ -511,6 +514,12 @@ class Oracle:
         elif (same or digest in self.world.failures) and not self.retry:
             kind = "FAILED" if not same else "FLAGGED" if same[0].is_valid > 0 else "INVALID"
             node.state, node.reasons = "held", [kind, *node.reasons]
+
+
+def told(waits: list[Node]) -> list[str]:
+    """One reason for each that is waited for; but one for all of a class of which there are more than three."""
+    counts = Counter(child.cls for child in waits)
+    return ["INPUT_TO_MAKE"] * sum(1 if len(waits) > 3 and count > 3 else count for count in counts.values())
 
 
 def refuse(node: Node, why: str, *, keep: bool = False) -> Node:
@@ -547,6 +556,11 @@ def own_of(obj: Obj) -> bytes:
 def direct(slot: DependencyList[Any]) -> bool:
     """Whether several members may have one key, at different times."""
     return slot.one_per is None and makeable(slot.type)
+
+
+def latest(slot: DependencyList[Any], found: list[Obj]) -> list[Obj]:
+    """Of several members with one key the latest, unless they stand for different times."""
+    return found if direct(slot) else list({own_of(obj): obj for obj in sorted(found, key=lambda obj: obj.order)}.values())
 
 
 def place(taken: dict[Any, Any], own: bytes, slot: DependencyList[Any]) -> Any:
