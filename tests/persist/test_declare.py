@@ -97,16 +97,19 @@ def test_an_abstract_class_has_no_objects():
 
 
 def test_defaults_and_types_of_new_objects():
+    class PersistPart(DBObject):
+        name = key(str, "identifier")
+
     class PersistMade(DBObject):
         count = attribute(int, "how many", default=3)
         when = attribute(datetime.datetime, "when")
         level = parameter(2.0, "how high")
-        chips = depends_on_many(Chip, "chips", same=("name",))
+        chips = depends_on_many(PersistPart, "what it consists of", same=("name",))
         stat = has_one(Imstat, "statistics")
 
     made = PersistMade()
     assert (made.count, made.when, made.level, made.chips, made.stat) == (3, None, 2.0, [], None)
-    made.chips.append(Chip(name="x"))
+    made.chips.append(PersistPart(name="x"))
     assert len(made.chips) == 1 and made.is_valid == 1 and made.timestamp_end.year == 2200 and len(made.object_id) == 32
     assert made.object_id == made.object_id
     made.level = 3
