@@ -38,7 +38,8 @@ class Config:
     cache_bytes
         how much of what was fetched is kept
     user, project, privileges
-        who works here, for which project, and what new objects are: 1 MyDB, 2 Project, 3 Astro-WISE, 4 World, 5 VO
+        who works here, for which project, and what new objects are: 1 MyDB, 2 Project, 3 Astro-WISE, 4 World, 5 VO; 0 for
+        what is usual in the project
     workers
         how many processes make targets; 0 makes them in this one
     durable
@@ -53,7 +54,7 @@ class Config:
     cache_bytes: int = 10_000_000_000
     user: str = ""
     project: str = "default"
-    privileges: int = 3
+    privileges: int = 0
     workers: int = 0
     durable: bool = False
 

@@ -18,6 +18,10 @@ OBJECT = argument("id", metavar="ID", help="the beginning of an object_id, or th
 WHY = argument("--why", required=True, metavar="TEXT", help="the reason, kept in the change log")
 LOCK = argument("--file", default="targets.lock", metavar="FILE", help="the lock file (targets.lock)")
 ALONE = argument("--alone", action="store_true", help="leave objects of the same value as they are")
+TOKEN = (argument("user", metavar="USER"),
+         argument("--project", metavar="NAME", help="the project they work for (that of the instance)"),
+         argument("--may-put", action="store_true", help="let them put files"),
+         argument("--revoke", action="store_true", help="take all tokens of the user away instead"), JSON)
 
 INSTANCE = (
     Command("init", "instance", "init", "make an instance: a database, a file store, a file with settings", (
@@ -26,7 +30,8 @@ INSTANCE = (
         argument("--store", metavar="DIR", help="where the files go, from the instance on (store)"),
         argument("--user", metavar="NAME", help="who works here, if not the one who is logged in"),
         argument("--project", metavar="NAME", help="the project of new objects (default)"),
-        argument("--privileges", type=int, metavar="N", help="of new objects: 1 MyDB, 2 Project, 3 Astro-WISE, 4 World, 5 VO (3)"),
+        argument("--privileges", type=int, metavar="N",
+                 help="of new objects: 1 MyDB, 2 Project, 3 Astro-WISE, 4 World, 5 VO (what is usual in the project)"),
         argument("--workers", type=int, metavar="N", help="how many processes make targets (0: the one that asks)"),
         argument("--fileserver", metavar="URL", help="a file server to ask for files that are not in the store"),
         argument("--durable", action="store_true", default=None, help="wait for the disk at every commit")), needs_instance=False),
@@ -93,6 +98,26 @@ LOOKING = (
         argument("--role", metavar="ROLE", help="which of several files of an object"), JSON)),
 )
 
+SHARING = (
+    Command("project create", "projects", "create", "found a project, whose manager you become", (
+        argument("name", metavar="PROJECT"), argument("--description", default="", metavar="TEXT", help="what it is for"),
+        argument("--private", action="store_true", help="only members may work for it"),
+        argument("--privileges", type=int, default=3, metavar="N", help="what its new objects usually are (3)"), JSON)),
+    Command("project list", "projects", "listing", "all projects, with managers and members", (JSON,)),
+    Command("project show", "projects", "show", "one project", (argument("name", metavar="PROJECT"), JSON)),
+    Command("project add", "projects", "add", "let users take part in a project; its managers may do so", (
+        argument("name", metavar="PROJECT"), argument("users", nargs="+", metavar="USER"),
+        argument("--manager", action="store_true", help="let them manage it"), JSON)),
+    Command("project remove", "projects", "remove", "let users take part no more; managers may do so, and members may leave", (
+        argument("name", metavar="PROJECT"), argument("users", nargs="+", metavar="USER"), JSON)),
+    Command("project set", "projects", "change", "what new objects of a project usually are; its managers may do so", (
+        argument("name", metavar="PROJECT"),
+        argument("--privileges", type=int, required=True, metavar="N", help="1 MyDB, 2 Project, 3 Astro-WISE, 4 World, 5 VO"), JSON)),
+    Command("user add", "users", "add", "write a user down", (argument("name", metavar="USER"), JSON)),
+    Command("user list", "users", "listing", "all users, with the projects they take part in", (JSON,)),
+    Command("user token", "serving", "serve_token", "give a user a token for the file server; it is printed once", TOKEN),
+)
+
 KEEPING = (
     Command("validate", "validity", "validate", "say that an object is good", (
         OBJECT, argument("--qualified", action="store_true", help="good in spite of its flags (is_valid = 2)"),
@@ -111,11 +136,7 @@ KEEPING = (
         argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1)"),
         argument("--port", type=int, default=8000, help="the port to listen at (8000)"),
         argument("--peer", action="append", default=[], metavar="URL", help="another file server to ask for what is not here"))),
-    Command("serve token", "serving", "serve_token", "give a user a token for the file server; it is printed once", (
-        argument("user", metavar="USER"),
-        argument("--project", metavar="NAME", help="the project they work for (that of the instance)"),
-        argument("--may-put", action="store_true", help="let them put files"),
-        argument("--revoke", action="store_true", help="take all tokens of the user away instead"), JSON)),
+    Command("serve token", "serving", "serve_token", "give a user a token for the file server; it is printed once", TOKEN),
     Command("lock write", "locking", "write", "note the digest of the code of every target class", (
         argument("--same-results", action="append", default=[], metavar="CLASS", help="its code changed, and its results did not; or all"),
         LOCK, JSON), needs_instance=False),
@@ -126,5 +147,5 @@ KEEPING = (
         argument("--check", action="store_true", help="write nothing; exit code 1 where a table is not current")), needs_instance=False),
 )
 
-GROUPS = {"Instance": INSTANCE, "Data": DATA, "Targets": ASKING, "Looking": LOOKING, "Keeping house": KEEPING}
+GROUPS = {"Instance": INSTANCE, "Data": DATA, "Targets": ASKING, "Looking": LOOKING, "Sharing": SHARING, "Keeping house": KEEPING}
 COMMANDS: tuple[Command, ...] = tuple(command for group in GROUPS.values() for command in group)

@@ -45,7 +45,7 @@ def make_instance(config: Config) -> None:
     """
     if (config.home / FILE_NAME).exists():
         raise InstanceError(f"there is an instance in {config.home} already; choose another directory, or use that one")
-    if config.privileges not in LEVELS:
+    if config.privileges not in (0, *LEVELS):
         raise ConfigError(f"privileges are {', '.join(f'{n} {name}' for n, name in LEVELS.items())}, not {config.privileges}")
     load_targets()
     with undone(config):

@@ -14,6 +14,7 @@ from awe.persist import sharing, tables
 from awe.persist.candidates import is_eligible
 from awe.persist.columns import Columns, checked
 from awe.persist.declare import natural_key, number_of
+from awe.persist.identity import level_of
 from awe.persist.insert import allocate, creation_dates, note_files, note_spans, touch
 from awe.persist.keysets import key_sets_of
 from awe.persist.mapping import Mapped
@@ -200,6 +201,7 @@ class _Bulk:
 
     def _check_sharing(self) -> None:
         who, inputs = self.database.identity, self.columns.inputs
+        who.check_level(max(map(level_of, set(self.privileges))))
         readers = {level: sharing.Reader(level, who.project_id, who.user_id) for level in set(self.privileges)}
         for column in self.columns.links.values():
             used = set(zip(self.privileges, column, strict=True))

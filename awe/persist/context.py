@@ -1,19 +1,20 @@
 """`context`: on whose behalf things are asked and made, and what may be deleted."""
 from __future__ import annotations
 
-import dataclasses
 import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from awe.errors import ForbiddenError, NotFoundError, QueryError, did_you_mean
-from awe.persist import tables
+from awe.errors import ForbiddenError, NotFoundError, QueryError
+from awe.persist import project, tables
 from awe.persist.identity import ASTROWISE, LEVELS, Identity
 from awe.persist.insert import touch
 from awe.persist.journal import note_change
 from awe.persist.mapping import Mapped
+from awe.persist.project import Project, is_manager
 from awe.persist.session import Database, current
+from awe.persist.user import User, somebody, users
 
 
 class Context:
@@ -45,53 +46,47 @@ class Context:
         """The privileges that new objects get."""
         return self.identity.privileges
 
+    @property
+    def projects(self) -> list[Project]:
+        """All projects, with their managers and members."""
+        return project.projects(current())
+
+    @property
+    def users(self) -> list[User]:
+        """All users, with the projects they take part in."""
+        return users(current())
+
     def set_user(self, user: str) -> None:
         """Work as `user`; without a name, anonymously."""
         database = current()
         database.act_as(database.find_identity(user, self.project))
 
-    def set_project(self, project: str) -> None:
-        """Work for `project`, with its usual privileges.
+    def set_project(self, name: str) -> None:
+        """Work for a project, with its usual privileges.
 
         Raises NotFoundError where there is no such project, ForbiddenError where it is private and the user no member.
         """
         database = current()
-        with database.reading() as connection:
-            known = list(connection.scalars(sa.select(tables.project.c.name)))
-        if project not in known:
-            raise NotFoundError(f"there is no project {project!r}{did_you_mean(project, known)}; context.make_project makes one")
-        database.act_as(database.find_identity(self.user, project))
+        database.act_as(database.find_identity(self.user, project.project_named(database, name).name))
 
-    def make_project(self, project: str, description: str = "", *, public: bool = True, privileges: int = ASTROWISE) -> None:
-        """Found a project, whose manager the user becomes; `privileges` are those that its new objects get."""
-        database, who = current(), self._somebody()
+    def make_project(self, name: str, description: str = "", *, public: bool = True, privileges: int = ASTROWISE) -> None:
+        """Found a project, whose manager the user becomes; `privileges` are those that its new objects usually get."""
+        project.make_project(current(), name, description, public=public, privileges=privileges)
 
-        def found(connection: sa.Connection) -> None:
-            table = tables.project
-            if connection.scalar(sa.select(table.c.id).where(table.c.name == project)) is not None:
-                raise ForbiddenError(f"there is a project {project!r} already; choose another name, or use context.set_project")
-            row = table.insert().values(name=project, description=description, public=int(public),
-                                        default_privileges=_level(privileges)).returning(table.c.id)
-            number = connection.execute(row).scalar_one()
-            connection.execute(tables.project_member.insert().values(project_id=number, user_id=who.user_id, manager=1))
-        database.write(found)
+    def add_member(self, user: str, name: str | None = None, *, manager: bool = False) -> None:
+        """Let `user` take part in a project, by default the current one; its managers may do so."""
+        project.add_member(current(), name or self.project, user, manager=manager)
 
-    def add_member(self, user: str, *, manager: bool = False) -> None:
-        """Let `user` take part in the current project; its managers may do so."""
-        database, who = current(), self._somebody()
-
-        def add(connection: sa.Connection) -> None:
-            member = tables.project_member
-            if not is_manager(connection, who):
-                raise ForbiddenError(f"{who.user} is no manager of {who.project}, and cannot add {user}")
-            number = database.names.number(connection, tables.user, {"name": user})
-            connection.execute(sa.delete(member).where(member.c.project_id == who.project_id, member.c.user_id == number))
-            connection.execute(member.insert().values(project_id=who.project_id, user_id=number, manager=int(manager)))
-        database.write(add)
+    def remove_member(self, user: str, name: str | None = None) -> None:
+        """Let `user` take part no more in a project, by default the current one; its managers may do so, and members may leave."""
+        project.remove_member(current(), name or self.project, user)
 
     def set_privileges(self, privileges: int) -> None:
-        """Give new objects these privileges: 1 MyDB, 2 Project, 3 Astro-WISE, 4 World, 5 VO."""
-        current().act_as(dataclasses.replace(self.identity, privileges=_level(privileges)))
+        """Give new objects these privileges: 1 MyDB, 2 Project, 3 Astro-WISE, 4 World, 5 VO.
+
+        Raises ForbiddenError where only managers of the project give those.
+        """
+        current().act_as(self.identity.with_privileges(privileges))
 
     def visible(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """The criterion of what may be seen, on `object`, `candidate` or an alias of one of them."""
@@ -105,15 +100,11 @@ class Context:
         """
         if not isinstance(obj, Mapped) or "_row" not in obj.__dict__:
             raise QueryError(f"{obj!r} is not committed: there is nothing to delete")
-        database, who = current(), self._somebody()
+        database = current()
+        who = somebody(database)
         unused = database.write(lambda connection: _delete(database, connection, who, obj))
         database.objects.pop(obj.oid, None)  # type: ignore[attr-defined]
         return unused
-
-    def _somebody(self) -> Identity:
-        if self.identity.is_anonymous:
-            raise ForbiddenError("nobody in particular cannot change anything; connect with a user")
-        return self.identity
 
     def __repr__(self) -> str:
         who = self.identity
@@ -121,20 +112,6 @@ class Context:
 
 
 context = Context()
-
-
-def is_manager(connection: sa.Connection, who: Identity, project_id: int | None = None) -> bool:
-    """Whether `who` manages a project, by default the current one."""
-    member = tables.project_member.c
-    number = who.project_id if project_id is None else project_id
-    asked = sa.select(member.manager).where(member.project_id == number, member.user_id == who.user_id)
-    return bool(connection.scalar(asked))
-
-
-def _level(privileges: int) -> int:
-    if privileges not in LEVELS:
-        raise QueryError(f"privileges are {', '.join(f'{n} {name}' for n, name in LEVELS.items())}, not {privileges!r}")
-    return privileges
 
 
 def _delete(database: Database, connection: sa.Connection, who: Identity, obj: Any) -> list[str]:

@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from awe.errors import ForbiddenError, NotFoundError, QueryError, did_you_mean
 from awe.persist import sharing, tables
 from awe.persist.candidates import candidate_rows, found_by, is_eligible
-from awe.persist.context import is_manager
 from awe.persist.identity import ASTROWISE, LEVELS, Identity
 from awe.persist.insert import Root, note_spans, stamp, touch
 from awe.persist.journal import note_change
 from awe.persist.load import raw
+from awe.persist.project import is_manager, is_member
 from awe.persist.rows import write_rows
 from awe.persist.session import Database, current
 from awe.persist.types import coerce
@@ -105,12 +105,14 @@ def _checked(obj: Any, declared: Any, field: str, value: Any, row: Any) -> int:
 def _allow(connection: sa.Connection, who: Identity, obj: Any, field: str, new: int, row: Any) -> None:
     """Raise ForbiddenError where the change is not theirs to make, or would hide or show what it must not."""
     manager = is_manager(connection, who, row.project_id)
-    if row.creator_id != who.user_id and not manager and who.project_id != row.project_id:
-        raise ForbiddenError(f"{obj!r} belongs to {obj.project}: {field} is changed by its members, not from {who.project}")
+    if row.creator_id != who.user_id and not is_member(connection, who, row.project_id):
+        raise ForbiddenError(f"{obj!r} was made by {obj.creator} for {obj.project}: {field} is changed by them or by members of "
+                             f"{obj.project}, and {who.user} is none")
     if field != "privileges":
         return
-    if ASTROWISE <= row.privileges != new and not manager:
-        raise ForbiddenError(f"{obj!r} is public: only managers of {obj.project} change its privileges")
+    if max(row.privileges, new) >= ASTROWISE and not manager:
+        raise ForbiddenError(f"{obj!r} is to go from privileges {row.privileges} to {new}: only managers of {obj.project} change "
+                             f"them from {ASTROWISE} on")
     changed = sharing.Reader(new, row.project_id, row.creator_id)
     sharing.check_edit(connection, obj, changed)
 

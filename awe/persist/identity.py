@@ -1,20 +1,30 @@
 """Who asks, on behalf of which project: what they may see is one criterion, put into every statement."""
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import sqlalchemy as sa
 
+from awe.errors import ForbiddenError, QueryError
+
 MYDB, PROJECT, ASTROWISE, WORLD, VO = 1, 2, 3, 4, 5
 LEVELS = {MYDB: "MyDB", PROJECT: "Project", ASTROWISE: "Astro-WISE", WORLD: "World", VO: "VO"}
+
+
+def level_of(privileges: int) -> int:
+    """The privileges, where there are such; raises QueryError."""
+    if privileges not in LEVELS or isinstance(privileges, bool):
+        raise QueryError(f"privileges are {', '.join(f'{n} {name}' for n, name in LEVELS.items())}, not {privileges!r}")
+    return privileges
 
 
 @dataclass(frozen=True)
 class Identity:
     """A user, the project they work for and the privileges that new objects get.
 
-    An anonymous user has no name and the number 0, sees what the world may see, and writes nothing.
+    An anonymous user has no name and the number 0, sees what the world may see, and writes nothing.  `highest` are the
+    privileges up to which they make objects: managers any, others those that are usual in the project.
     """
 
     user: str
@@ -23,6 +33,19 @@ class Identity:
     project_id: int
     privileges: int
     member_of: frozenset[int] = frozenset()
+    highest: int = VO
+
+    def with_privileges(self, privileges: int) -> Self:
+        """The same with other privileges for new objects; raises ForbiddenError where only managers give those."""
+        self.check_level(level_of(privileges))
+        return replace(self, privileges=privileges)
+
+    def check_level(self, privileges: int) -> None:
+        """Raise ForbiddenError where new objects cannot have these privileges."""
+        if privileges > self.highest:
+            raise ForbiddenError(f"{self.user} is no manager of {self.project}, and makes objects up to {LEVELS[self.highest]} "
+                                 f"({self.highest}) there, not {LEVELS[privileges]} ({privileges}); "
+                                 "let a manager publish them, or set_privileges lower")
 
     @property
     def is_anonymous(self) -> bool:

@@ -15,6 +15,7 @@ from awe.persist import sharing, tables
 from awe.persist.candidates import Found, candidate_rows, found_by, is_eligible
 from awe.persist.canonical import canonical, digest16
 from awe.persist.declare import number_of
+from awe.persist.identity import level_of
 from awe.persist.mapping import Mapped
 from awe.persist.record import FileRow, Input, Record
 from awe.persist.rows import Row, class_rows, write_rows
@@ -145,8 +146,10 @@ class _Writer:
         mapping = type(obj).__mapping__
         number(self.connection, tables.class_, {"class_id": mapping.class_id}, name=mapping.name)
         created = stamp(given.get("creation_date"), moment)
+        privileges = given.get("privileges") or who.privileges
+        who.check_level(level_of(privileges))
         return Root(oid, bytes.fromhex(given.get("object_id") or os.urandom(16).hex()), mapping.class_id, created,
-                    who.user_id, who.project_id, given.get("privileges") or who.privileges,
+                    who.user_id, who.project_id, privileges,
                     stamp(given.get("timestamp_start"), FOREVER[0]), stamp(given.get("timestamp_end"), FOREVER[1]),
                     given.get("is_valid", 1), given.get("quality_flags", 0), given.get("process_status", 0),
                     stamp(given.get("anchor"), created), self._scope(obj), self._recipe(record), self._parameters(record),

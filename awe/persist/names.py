@@ -9,10 +9,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
-from awe.errors import ForbiddenError
+from awe.errors import ForbiddenError, QueryError
 from awe.persist import tables
-from awe.persist.identity import ASTROWISE, Identity
+from awe.persist.identity import ASTROWISE, PROJECT, VO, Identity
 
+#: How long a name may be, in bytes.
+LONGEST = 63
 INSERT: dict[str, Any] = {"sqlite": insert_sqlite, "postgresql": insert_postgresql}
 
 
@@ -73,7 +75,7 @@ def get_or_create(connection: sa.Connection, table: sa.Table, key: Mapping[str, 
 def find_identity(connection: sa.Connection, user: str, project: str, privileges: int | None) -> Identity | None:
     """User and project as the database knows them; None where one of them has to be made.
 
-    Raises ForbiddenError for a project that is private and not theirs.
+    Raises ForbiddenError for a project that is private and not theirs, and for privileges that only its managers give.
     """
     row = connection.execute(sa.select(tables.project).where(tables.project.c.name == project)).one_or_none()
     if not user:
@@ -83,16 +85,30 @@ def find_identity(connection: sa.Connection, user: str, project: str, privileges
     if row is None or user_id is None:
         return None
     member = tables.project_member.c
-    theirs = frozenset(connection.scalars(sa.select(member.project_id).where(member.user_id == user_id)))
+    theirs = {one.project_id: one.manager for one in connection.execute(
+        sa.select(member.project_id, member.manager).where(member.user_id == user_id))}
     if not row.public and row.id not in theirs:
         raise ForbiddenError(f"project {project!r} is private and {user} is no member; ask one of its managers")
-    return Identity(user, user_id, project, row.id, privileges or row.default_privileges, theirs)
+    highest = VO if theirs.get(row.id) else max(PROJECT, row.default_privileges)
+    who = Identity(user, user_id, project, row.id, row.default_privileges, frozenset(theirs), highest)
+    return who.with_privileges(privileges) if privileges else who
 
 
 def make_identity(connection: sa.Connection, user: str, project: str) -> None:
     """Write down a new user, and a new project, whose manager they become."""
-    user_id = get_or_create(connection, tables.user, {"name": user})
+    user_id = get_or_create(connection, tables.user, {"name": checked_name(user, "user")})
     if connection.scalar(sa.select(tables.project.c.id).where(tables.project.c.name == project)) is None:
-        project_id = get_or_create(connection, tables.project, {"name": project})
+        project_id = get_or_create(connection, tables.project, {"name": checked_name(project, "project")})
         member = INSERT[connection.dialect.name](tables.project_member)
         connection.execute(member.values(project_id=project_id, user_id=user_id, manager=1).on_conflict_do_nothing())
+
+
+def checked_name(name: str, what: str) -> str:
+    """The name of a user or project, where it can be one: PostgreSQL has 63 bytes for the name of a role.
+
+    Raises QueryError.
+    """
+    if not name or name != name.strip() or not name.isprintable() or len(name.encode("utf8", "replace")) > LONGEST:
+        raise QueryError(f"{name!r} cannot be the name of a {what}: that has 1 to {LONGEST} bytes, "
+                         "no control characters, and no space at either end")
+    return name
