@@ -10,7 +10,7 @@ from awe.errors import ForbiddenError, NotFoundError, QueryError
 from awe.persist import project, tables
 from awe.persist.identity import ASTROWISE, LEVELS, Identity
 from awe.persist.insert import touch
-from awe.persist.journal import note_change
+from awe.persist.journal import Line, note_change
 from awe.persist.mapping import Mapped
 from awe.persist.project import Project, is_manager
 from awe.persist.session import Database, current
@@ -119,12 +119,12 @@ def _delete(database: Database, connection: sa.Connection, who: Identity, obj: A
     _refuse_delete(connection, who, obj)
     stored = tables.object_file.c
     files = list(connection.scalars(sa.select(stored.sha256).where(stored.oid == oid)))
+    note_change(connection, Line(oid, "object", obj.object_id, None), who.user_id, "deleted")
     sels = set(connection.scalars(sa.select(tables.candidate.c.sel).where(tables.candidate.c.oid == oid)))
     for table, column in ((tables.candidate, "oid"), (tables.edge, "target"), (tables.want, "target"), (tables.object_file, "oid"),
                           *((part.type.__mapping__.table, "owner_oid") for part in mapping.parts.values()),
                           *((table, "oid") for table in reversed(mapping.tables)), (tables.object_, "oid")):
         connection.execute(sa.delete(table).where(table.c[column] == oid))
-    note_change(connection, oid, "object", obj.object_id, None, who.user_id, "deleted")
     touch(connection, {bytes(sel) for sel in sels})
     left = set(connection.scalars(sa.select(stored.sha256).where(stored.sha256.in_(files))))
     return [bytes(sha256).hex() for sha256 in files if sha256 not in left]

@@ -11,7 +11,7 @@ from awe.persist import sharing, tables
 from awe.persist.candidates import candidate_rows, found_by, is_eligible
 from awe.persist.identity import ASTROWISE, LEVELS, Identity
 from awe.persist.insert import Root, note_spans, stamp, touch
-from awe.persist.journal import note_change
+from awe.persist.journal import Line, note_change
 from awe.persist.load import raw
 from awe.persist.project import is_manager, is_member
 from awe.persist.rows import write_rows
@@ -81,10 +81,9 @@ def _edit(database: Database, connection: sa.Connection, obj: Any, field: str, v
     _allow(connection, who, obj, field, new, row)
     changed: Any = {declared.column: new}
     root = Root._make(row)._replace(**changed)
-    connection.execute(table.update().where(table.c.oid == obj.oid).values(changed))
+    note_change(connection, Line(obj.oid, field, old, new), who.user_id, why)
     _rewrite(database, connection, obj, root, is_eligible(root.is_valid, root.quality_flags,
                                                           type(obj).blocking_flags if blocking is None else blocking))
-    note_change(connection, obj.oid, field, old, new, who.user_id, why)
     database.after_commit(lambda: obj.__dict__.update(_row=tuple(root)))
 
 

@@ -1,20 +1,43 @@
 """The change log: who changed what of an object, when and why."""
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from awe.persist import tables
-from awe.persist.types import now
+from awe.persist.insert import creation_dates
+from awe.persist.rows import write_rows
+
+COLUMNS = ("oid", "field", "old", "new", "who", "when", "why", "undo_of")
 
 
-def note_change(connection: sa.Connection, oid: int, field: str, old: Any, new: Any, who: int, why: str,
-                undo_of: int | None = None) -> None:
-    """Write one line, in the transaction of the change itself."""
-    connection.execute(tables.change.insert().values(
-        oid=oid, field=field, old=None if old is None else str(old), new=None if new is None else str(new), who=who, when=now(),
-        why=why, undo_of=undo_of))
+
+class Line(NamedTuple):
+    """One line: a field of an object, what it was and what it becomes, as the database keeps them."""
+
+    oid: int
+    field: str
+    old: Any
+    new: Any
+    undo_of: int | None = None
+
+
+def note_change(connection: sa.Connection, line: Line, who: int, why: str) -> None:
+    """Write one line, which the database applies to the object."""
+    note_changes(connection, [line], who, why)
+
+
+def note_changes(connection: sa.Connection, lines: Sequence[Line], who: int, why: str) -> None:
+    """Write lines of one moment, which the database applies to their objects (see `guard`)."""
+    (when,) = creation_dates(1)
+    write_rows(connection, tables.change, [(line.oid, line.field, _text(line.old), _text(line.new), who, when, why, line.undo_of)
+                                           for line in lines], COLUMNS)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
 
 
 def changes_of(connection: sa.Connection, oid: int) -> list[Any]:

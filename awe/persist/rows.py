@@ -19,11 +19,11 @@ Row = tuple[Any, ...]
 COPY_FROM = 200
 
 
-def write_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
-    """Insert `rows`, which have a value for each column of `table` in order."""
+def write_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Row], names: tuple[str, ...] | None = None) -> None:
+    """Insert `rows`, which have a value for each column of `table` in order, or for those called `names`."""
     if not rows:
         return
-    names = tuple(table.columns.keys())
+    names = names or tuple(table.columns.keys())
     if connection.dialect.name == "postgresql" and len(rows) >= COPY_FROM:
         _copy(connection, table.name, names, rows)
     else:

@@ -17,7 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from awe.errors import SchemaError
-from awe.persist import tables
+from awe.persist import guard, tables
 from awe.persist.session import open_engine
 from awe.persist.types import HexId, Instant, Real
 
@@ -40,7 +40,10 @@ def upgrade(url: str) -> None:
     try:
         with engine.connect() as connection:
             _begin(connection)
-            command.upgrade(config(connection), "head")
+            if version_differences(connection):
+                guard.lift(connection)
+                command.upgrade(config(connection), "head")
+            guard.install(connection)
             connection.commit()
     finally:
         engine.dispose()
@@ -51,7 +54,7 @@ def check(url: str) -> list[str]:
     engine = open_engine(url, create=False)
     try:
         with engine.connect() as connection:
-            return [*version_differences(connection), *compare(connection)]
+            return [*version_differences(connection), *compare(connection), *guard.differences(connection)]
     finally:
         engine.dispose()
 
@@ -59,6 +62,7 @@ def check(url: str) -> list[str]:
 def create_all(connection: sa.Connection) -> None:
     """Make all tables of the classes at once and call them up to date: for tests."""
     tables.metadata.create_all(connection)
+    guard.install(connection)
     command.stamp(config(connection), "head")
 
 

@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from awe.errors import InstanceError, SchemaError, TransientError
-from awe.persist import filesystem, names, tables
+from awe.errors import ForbiddenError, InstanceError, SchemaError, TransientError
+from awe.persist import filesystem, guard, names, tables
 from awe.persist.identity import Identity
 
 T = TypeVar("T")
@@ -198,6 +198,7 @@ def connect(url: str, *, user: str = "", project: str = "default", privileges: i
     try:
         if create:
             tables.metadata.create_all(engine)
+            database.write(guard.install)
         if not sa.inspect(engine).has_table(tables.object_.name):
             raise SchemaError(f"{engine.url.render_as_string()} has no tables; `awe db upgrade` makes them")
         database.act_as(database.find_identity(user, project, privileges))
@@ -267,9 +268,11 @@ def open_engine(url: str, *, durable: bool = False, create: bool = True) -> sa.E
 
 
 def explain_missing(context: sa.ExceptionContext) -> None:
-    """Say which command helps when a table or column is not there."""
+    """Say which command helps when a table or column is not there, and what a guard of the database refuses."""
     text = str(context.original_exception)
     state = getattr(context.original_exception, "sqlstate", None)
+    if isinstance(context.sqlalchemy_exception, sa.exc.IntegrityError) and "awe: " in text:
+        raise ForbiddenError(text.splitlines()[0].split("awe: ", 1)[1]) from context.original_exception
     if state in MISSING_STATES or "no such table" in text or "no such column" in text or "has no column named" in text:
         raise SchemaError(f"the database does not have what the code asks for ({text.splitlines()[0]}); "
                           "`awe db check` tells what differs, `awe db upgrade` brings it up to date") from context.original_exception

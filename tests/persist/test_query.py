@@ -9,6 +9,7 @@ from awe.errors import NotFoundError, QueryError, UnknownNameError
 from awe.persist import load, mapping, query
 from awe.persist.dbobject import DBObject
 from awe.persist.insert import insert
+from awe.persist.journal import Line, note_change
 from awe.persist.record import Record
 from awe.persist.session import connect
 
@@ -266,7 +267,7 @@ def test_objects_of_classes_that_are_not_installed(sky, monkeypatch):
 def test_editable_values_are_read_afresh(sky):
     frame = (Reduced.exposure == 7)[0]
     with sky.transaction() as connection:
-        connection.exec_driver_sql(f"UPDATE object SET is_valid = 2 WHERE oid = {frame.oid}")
+        note_change(connection, Line(frame.oid, "is_valid", 1, 2), sky.identity.user_id, "somebody else")
     assert frame.is_valid == 1 and (Reduced.exposure == 7)[0] is frame and frame.is_valid == 2
 
 

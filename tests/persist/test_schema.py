@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from persist_sky import Filter
 
 from awe.errors import InstanceError, SchemaError
-from awe.persist import filesystem, schema, tables
+from awe.persist import filesystem, guard, schema, tables
 from awe.persist.session import connect, open_engine
 
 
@@ -39,6 +39,7 @@ def test_an_empty_database_is_upgraded_to_the_models(empty):
     engine = open_engine(empty)
     with engine.connect() as connection:
         tables.metadata.create_all(connection)  # the classes of these tests, which have no versions
+        guard.install(connection)
     database = connect(empty, user="ann")
     Filter(name="r").commit()
     assert (Filter.name == "r")[0].oid == 1

@@ -11,7 +11,7 @@ from awe.dataflow.instance import Instance
 from awe.dataflow.prepare import prepare
 from awe.dataflow.recipe import Earlier
 from awe.fileserver.gc import Collected, collect
-from awe.persist import tables
+from awe.persist import guard, tables
 from tests.robustness.homes import Home, fsck, started
 from tests.robustness.observatory import Device, Heap, Moody, Shot, commit, get_all
 
@@ -79,7 +79,12 @@ def test_sharing_pins_what_it_shares(sqlite_toy):
     instance = sqlite_toy.open()
     first = Moody.get(exposure="e0")
     sha = first.files()["image"]
-    instance.database.write(lambda connection: connection.execute(sa.update(tables.object_).values(derivation=None)))
+
+    def forget(connection):
+        guard.lift(connection)
+        connection.execute(sa.update(tables.object_).values(derivation=None))
+        guard.install(connection)
+    instance.database.write(forget)
     node = Moody.plan(exposure="e1").tops[0]
     found = prepare(instance, node, node.parameters)
     assert found.earlier is None
@@ -97,7 +102,12 @@ def test_half_an_object_is_found(sqlite_toy):
     get_all(Moody)
     frame = Moody.select_all()[0]
     table = Moody.__mapping__.table
-    instance.database.write(lambda connection: connection.execute(sa.delete(table).where(table.c.oid == frame.oid)))
+
+    def damage(connection):
+        guard.lift(connection)
+        connection.execute(sa.delete(table).where(table.c.oid == frame.oid))
+        guard.install(connection)
+    instance.database.write(damage)
     instance.close()
     try:
         fsck(sqlite_toy)
