@@ -7,9 +7,10 @@ every kind of question is one statement for all of them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from awe.dataflow.distance import Distance, Lacking, measure
 from awe.dataflow.groups import described, group_sel, is_led_by_members, member_time, too_few
 from awe.dataflow.node import Ask, Node, Slots, is_makeable
 from awe.dataflow.parameters import scope_of, scope_of_keys  # noqa: F401 - others import the latter from here
@@ -26,16 +27,18 @@ if TYPE_CHECKING:
 class Waiting:
     """A target that is being found out about: the question that led to it, and how far one has come.
 
-    `again` are the questions for what leads it, put for its own time; `groups` the sets whose members are to be looked up.
+    `again` are the questions for what leads it, put for its own time; `groups` the sets whose members are to be looked up;
+    `lacking` says of optional sets why they have no members.
     """
 
-    __slots__ = ("again", "anchor", "ask", "groups", "node")
+    __slots__ = ("again", "anchor", "ask", "groups", "lacking", "node")
 
     def __init__(self, ask: Ask, node: Node) -> None:
         self.ask, self.node = ask, node
         self.again: list[Ask] | None = None
         self.anchor = ask.at
         self.groups: list[str] = []
+        self.lacking: dict[str, Reason] = {}
 
     @property
     def is_refused(self) -> bool:
@@ -55,6 +58,7 @@ class Expansion:
         self.graph, self.groups = graph, graph.groups
         self.waiting: list[Waiting] = []
         self._to_load: dict[Node, None] = {}
+        self._far: list[Distance] = []
 
     def start(self, ask: Ask, *, fresh: bool = False, current: Winner | None = None) -> None:
         """Begin to find out what the target that `ask` wants would be made from."""
@@ -63,7 +67,8 @@ class Expansion:
         node.fresh, node.current = fresh, current
         one = Waiting(ask, node)
         if ask.keys is None or not is_makeable(ask.cls):
-            self._refuse(one, Reason(Cause.NO_RAW, (ask.cls.__name__, described(ask.keys))))
+            far = Distance(ask.sel, ask.at, ask.at, ask.at + 1, "", is_group=False)
+            self._refuse(one, Reason(Cause.NO_RAW, (ask.cls.__name__, Lacking(described(ask.keys), [far]))))
             return
         wanted = self.graph.book.wanted(ask.cls, scope_of(ask.cls, ask.keys), ask.at)
         node.parameters, node.below = wanted.values, wanted.below
@@ -84,6 +89,13 @@ class Expansion:
             node.anchor = one.ask.at if node.winner is None else node.anchor
             one.ask.node = node
         node.reasons.insert(0, reason)
+        for each in reason.about:
+            self._far += [each] if isinstance(each, Distance) else each.distances() if isinstance(each, Lacking) else []
+
+    def tell_distances(self) -> None:
+        """Say in the reasons of what has been refused how far away the nearest is of what it lacks."""
+        far, self._far = self._far, []
+        measure(self.graph.connection, self.graph.sight, far)
 
     # ------------------------------------------------------------------ step by step
 
@@ -144,7 +156,7 @@ class Expansion:
                 return self._lead_by(one, name, asks, usable)
             node.tries.pop(0)
         names = " or ".join(Slots.of(node.cls).by_name[name].type.__name__ for name in Slots.of(node.cls).leads)
-        self._refuse(one, Reason(Cause.NO_RAW, (names, described(node.keys))))
+        self._refuse(one, Reason(Cause.NO_RAW, (names, Lacking(described(node.keys), why_nothing_leads(one)))))
         return True
 
     def _lead_by(self, one: Waiting, name: str, asks: list[Ask], usable: list[Node]) -> bool:
@@ -227,9 +239,18 @@ class Expansion:
             elif slot.optional:
                 node.wants[name], node.inputs[name] = (sel, *reach), []  # type: ignore[assignment]
                 node.pending.remove(name)
+                one.lacking[name] = self._too_few(one, name, sel, reach, there)
             else:
-                self._refuse(one, too_few(slot, node, node.needed[name], [member.at for member in there], one.at))
+                self._refuse(one, self._too_few(one, name, sel, reach, there))
         self._ask_members([each for each in chosen if not each[0].is_refused])
+
+    def _too_few(self, one: Waiting, name: str, sel: bytes, reach: Sequence[int], there: list[Member]) -> Reason:
+        """Why there is no group for one target."""
+        node, slot = one.node, Slots.of(one.node.cls).by_name[name]
+        assert isinstance(slot, DependencyList)
+        otherwise = f"there is none {described(asked_keys(node, slot))}"
+        far = Distance(sel, one.at, reach[0], reach[1], otherwise, is_group=True)
+        return too_few(slot, node.needed[name], [member.at for member in there], one.at, far)
 
     def _ask_members(self, chosen: list[tuple[Waiting, str, dict[bytes, Member]]]) -> None:
         by_class: dict[type, set[int]] = defaultdict(set)
@@ -250,6 +271,14 @@ class Expansion:
                     node.pers[name, ask] = member.own
             node.inputs[name] = asks
             node.pending.remove(name)
+
+
+def why_nothing_leads(one: Waiting) -> list[Reason | Node]:
+    """Why nothing of what could lead a target can be had: the reasons, or the nodes that have them."""
+    found: list[Reason | Node] = []
+    for name in Slots.of(one.node.cls).leads:
+        found += [one.lacking[name]] if name in one.lacking else [ask.node for ask in listed(one.node.inputs.get(name)) if ask.node]
+    return found
 
 
 def listed(asked: Ask | list[Ask] | None) -> list[Ask]:

@@ -99,6 +99,7 @@ class Graph:
                 self.expansion.restart(node)
             if not again and not self.changes.join_up():
                 break
+        self.expansion.tell_distances()
 
     def _grow_until_quiet(self) -> None:
         while self._new or self._fresh or self._frontier or self.expansion.waiting:

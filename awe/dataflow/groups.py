@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from awe.dataflow import select
+from awe.dataflow.distance import Distance, distance
 from awe.dataflow.node import Node, Slots, is_makeable
 from awe.dataflow.paths import keys_of_object, value_at
 from awe.dataflow.select import Member
@@ -12,7 +13,7 @@ from awe.dataflow.site import DAY, Site, windows_of
 from awe.dataflow.state import Cause, Reason
 from awe.persist.declare import DependencyList, declarations, natural_key
 from awe.persist.selector import selector_of
-from awe.persist.types import FOREVER, from_microseconds
+from awe.persist.types import FOREVER
 
 if TYPE_CHECKING:
     from awe.dataflow.graph import Graph
@@ -167,13 +168,9 @@ def described(keys: Mapping[str, Any] | None) -> str:
     return "with " + ", ".join(f"{name}={value}" for name, value in keys.items()) if keys else "with such keys"
 
 
-def too_few(slot: DependencyList[Any], node: Node, needed: int, times: list[int], at: int) -> Reason:
-    """Why there is no group: how many there are and how far away."""
-    if not times:
-        where = f"there is none {described(node.keys)} near {from_microseconds(at):%Y-%m-%d}"
-    else:
-        nearest_time = min(times, key=lambda time: abs(time - at))
-        where = f"the nearest is {abs(nearest_time - at) / DAY:.1f} days away, on {from_microseconds(nearest_time):%Y-%m-%d}"
+def too_few(slot: DependencyList[Any], needed: int, times: list[int], at: int, far: Distance) -> Reason:
+    """Why there is no group: how many there are and how far away; `far` says it where none was looked at."""
+    where = distance(at, min(times, key=lambda time: abs(time - at))) if times else far
     group = f"of one {slot.within}" if isinstance(slot.within, str) else ""
     return Reason(Cause.TOO_FEW, (needed, f"{slot.member.__name__} {group}".strip(), len(times), where))
 

@@ -27,7 +27,13 @@ class Source(NamedTuple):
 
 
 def source_of(cls: type) -> Source | None:
-    """Follow what leads `cls` down to data that cannot be made."""
+    """The raw data that lead `cls`; the first where several may."""
+    return next(iter(sources_of(cls)), None)
+
+
+def sources_of(cls: type) -> list[Source]:
+    """Follow what may lead `cls` down to data that cannot be made: the first dependency, and those after it while they are optional."""
+    found: list[Source] = []
     for slot in slots(cls).values():
         if isinstance(slot, Dependency) and slot.key:
             continue
@@ -36,14 +42,19 @@ def source_of(cls: type) -> Source | None:
         if isinstance(slot, DependencyList) and slot.one_per is not None and getattr(slot.one_per, "raw_data", False) is False:
             below = slot.type
             pairs.update({ours: theirs for theirs, ours in slot.also if "." not in ours})
-        if not getattr(below, "can_be_made", False):
-            return Source(below, {**shared_names(cls, below), **pairs}) if getattr(below, "raw_data", False) else None
-        deeper = source_of(below)
-        if deeper is None:
-            return None
-        known = {ours: deeper.names[theirs] for ours, theirs in pairs.items() if theirs in deeper.names}
-        return Source(deeper.cls, {**shared_names(cls, deeper.cls), **known})
-    return None
+        found += sources_through(cls, below, pairs)
+        if not slot.optional:
+            break
+    return found
+
+
+def sources_through(cls: type, below: type, pairs: dict[str, str]) -> list[Source]:
+    """The raw data that `cls` goes back to through a dependency on `below`; `pairs` are what keys of `cls` are called there."""
+    if not getattr(below, "can_be_made", False):
+        return [Source(below, {**shared_names(cls, below), **pairs})] if getattr(below, "raw_data", False) else []
+    return [Source(deeper.cls, {**shared_names(cls, deeper.cls),
+                                **{ours: deeper.names[theirs] for ours, theirs in pairs.items() if theirs in deeper.names}})
+            for deeper in sources_of(below)]
 
 
 def shared_names(cls: type, below: type) -> dict[str, str]:
@@ -62,12 +73,12 @@ def requests(cls: type, given: Mapping[str, Any], when: When | None, site: Calla
         there is no raw data like that
     """
     keys = {name: getattr(value, "name", value) for name, value in given.items() if value is not None}
-    natural, source = natural_key(cls), source_of(cls)
-    known = {*natural, *(declarations(source.cls) if source else ())}
+    natural, sources = natural_key(cls), sources_of(cls)
+    known = {*natural, *(name for source in sources for name in declarations(source.cls))}
     for name in keys:
         if name not in known:
             raise UnknownNameError(f"{cls.__name__} has no key {name!r}{did_you_mean(name, known)}")
-    found = [(keys, None)] if source is None else from_raw(cls, source, keys)
+    found = from_raw(cls, sources, keys) if sources else [(keys, None)]
     asked: dict[tuple[Any, ...], Request] = {}
     for complete, latest in found:
         place = site(str(complete.get("instrument", "")))
@@ -82,17 +93,23 @@ def requests(cls: type, given: Mapping[str, Any], when: When | None, site: Calla
     return list(asked.values())
 
 
-def from_raw(cls: type, source: Source, keys: dict[str, Any]) -> list[tuple[dict[str, Any], int | None]]:
-    """Every way to complete `keys` with what the raw data say, each with the time of the latest of them."""
+def from_raw(cls: type, sources: list[Source], keys: dict[str, Any]) -> list[tuple[dict[str, Any], int | None]]:
+    """Every way to complete `keys` with what the raw data say, each with the time of the latest of them; the first source goes first."""
+    fit = [source for source in sources if all(name in natural_key(cls) or name in declarations(source.cls) for name in keys)]
+    found = [each for source in fit or sources for each in completed(cls, source, keys)]
+    if not found:
+        raise NoRawDataError(why_none(cls, (fit or sources)[0], keys))
+    return found
+
+
+def completed(cls: type, source: Source, keys: dict[str, Any]) -> list[tuple[dict[str, Any], int | None]]:
+    """Every way to complete `keys` with what raw data of one kind say."""
     missing = [name for name in natural_key(cls) if name not in keys and name in source.names]
-    query = raw_query(source, keys)
     paths = [path_of(source.cls, source.names[name]) for name in missing]
     latest: dict[tuple[Any, ...], int] = {}
-    for *values, anchor in query.values(*paths, "anchor"):
+    for *values, anchor in raw_query(source, keys).values(*paths, "anchor"):
         time = anchor if isinstance(anchor, int) else to_microseconds(anchor)
         latest[tuple(values)] = max(time, latest.get(tuple(values), time))
-    if not latest:
-        raise NoRawDataError(why_none(cls, source, keys))
     return [({**keys, **dict(zip(missing, values, strict=True))}, time) for values, time in sorted(latest.items(), key=repr)]
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import datetime
+import pathlib
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +11,7 @@ from awe.config import Config
 from awe.dataflow.instance import Instance, open_instance
 from awe.fileserver import Store
 from awe.persist import session
+from tests.conftest import new_database, postgresql_server
 from tests.dataflow import toy
 
 NIGHT = datetime.datetime(2026, 3, 1, 22, tzinfo=datetime.UTC)
@@ -57,14 +60,29 @@ class Observatory:
         return obj
 
 
-@pytest.fixture
-def instance(tmp_path) -> Iterator[Instance]:
-    config = Config(home=tmp_path, user="ann", project="survey")
+@contextlib.contextmanager
+def opened(kind: str, folder: pathlib.Path) -> Iterator[Instance]:
+    """An empty instance on a new database of a kind."""
+    folder.mkdir(exist_ok=True)
+    address = new_database(postgresql_server()) if kind == "postgresql" else "sqlite:///awe.db"
+    config = Config(home=folder, user="ann", project="survey", database=address)
     session.connect(config.url, user="ann", project="survey", create=True).close()
     Store.create(config.store_path)
-    opened = open_instance(config)
-    yield opened
-    opened.close()
+    instance = open_instance(config)
+    yield instance
+    instance.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kind(request) -> str:
+    """Each kind of database."""
+    return str(request.param)
+
+
+@pytest.fixture
+def instance(kind, tmp_path) -> Iterator[Instance]:
+    with opened(kind, tmp_path) as found:
+        yield found
 
 
 @pytest.fixture

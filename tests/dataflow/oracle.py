@@ -402,10 +402,10 @@ class Oracle:
                 self.judge_planned(node)
             else:
                 self.judge_existing(node)
-            if node.state in ("to be made", "out of date"):
-                self.look_for_earlier(node)
             if node.state not in WORK:
                 node.more = {}
+            if node.state in ("to be made", "out of date"):
+                self.look_for_earlier(node)
         else:
             for asks in node.inputs.values():
                 for ask in asks:

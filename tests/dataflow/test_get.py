@@ -6,7 +6,7 @@ import pytest
 from awe.dataflow.state import State
 from awe.errors import HeldError, MakeError, NoRawDataError
 from awe.persist.edit import edit
-from tests.dataflow.toy import Flat, RawFlat, RawFrame, Reduced, Stack
+from tests.dataflow.toy import Flat, Master, RawFlat, RawFrame, RawSky, Reduced, Stack
 
 
 @pytest.fixture
@@ -116,6 +116,13 @@ def test_no_raw_data_is_said_in_words(observatory):
     observatory.flat(12, 10)
     with pytest.raises(NoRawDataError, match=r"at least 2.*12\.0 days away"):
         Reduced.get(exposure="e1")
+
+
+def test_what_may_be_led_by_either_can_be_asked_for_with_either(night):
+    master = Master.get(instrument="cam", chip="c1", filter="r")
+    assert master.twilight is None and master.level == master.dome.level == 11.0
+    night.raw(RawSky, 1, 3, chip="c2")
+    assert {one.keys["chip"] for one in Master.requests(instrument="cam")} == {"c1", "c2"}
 
 
 def test_an_open_set_may_grow(night):
