@@ -49,9 +49,10 @@ DATA = (
     Command("ingest", "ingesting", "ingest", "bring in raw frames, and frames reduced elsewhere; a dry run without --commit", (
         argument("paths", nargs="+", metavar="PATH", help="FITS files, also compressed, and folders"),
         argument("--commit", action="store_true", help="write; without it everything is looked at, and nothing is written"),
-        argument("--again", action="store_true", help="translate files that are known once more"),
+        argument("--again", action="store_true", help="translate files that are known once more; replace others of the same exposure"),
         argument("--workers", type=int, default=0, metavar="N", help="how many processes look at files"), JSON),
-        details="Exit code 2 where files were rejected; each has its reason, and the rest is done."),
+        details="Exit code 2 where a file or a chip in it was rejected, or pixels speak against their label; each has its reason, "
+                "and the rest is done."),
     Command("ingest-catalog", "ingesting", "ingest_catalog", "bring in a reference catalogue: FITS, VOTable, Parquet, CSV, text", (
         argument("paths", nargs="+", metavar="PATH", help="one file, or the shards of one catalogue"),
         argument("--name", metavar="NAME", help="what it is called, if not as its mapping says"),

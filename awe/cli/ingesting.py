@@ -23,11 +23,10 @@ def ingest(options: Namespace) -> int:
         print(report)
         if not options.commit and report.counts().get("would be ingested"):
             print("nothing was written; --commit writes")
-    rejected = report.rejected
-    if rejected:
-        print(f"awe: {len(rejected)} of {len(report.rows)} files rejected, the rest {'done' if options.commit else 'can be ingested'}; "
-              f"{rejected[0].why}", file=sys.stderr)
-    return 2 if rejected else 0
+    summary = report.summary(committed=options.commit)
+    if summary:
+        print(f"awe: {summary}", file=sys.stderr)
+    return 2 if summary else 0
 
 
 def ingest_catalog(options: Namespace) -> int:

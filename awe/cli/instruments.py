@@ -9,8 +9,9 @@ from typing import Any
 
 from awe.cli.opened import opened
 from awe.cli.output import as_table, print_json
-from awe.ingest.frames import listed, newest_instruments
+from awe.ingest.book import newest_instruments
 from awe.ingest.instrument import add_instrument, shipped_path
+from awe.ingest.listing import listed
 from awe.instruments import check as check_files
 from awe.instruments import load, shipped
 from awe.targets import Chip, Filter

@@ -13,7 +13,7 @@ from awe.catalogues.reference import read_catalogue
 from awe.dataflow import instance as instances
 from awe.dataflow.registry import target_classes
 from awe.errors import InstrumentError, did_you_mean
-from awe.ingest.frames import newest_instruments
+from awe.ingest.book import newest_instruments
 from awe.ingest.instrument import set_parameters
 from awe.persist.declare import parameters
 from awe.persist.insert import insert

@@ -4,6 +4,7 @@ What comes out is plain data, so that workers can hand it over as JSON.
 """
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ import numpy as np
 from awe.errors import AweError, HeaderError
 from awe.instruments import Definition, describe_reduced, identify, is_reduced, open_fits, plausible, translate
 from awe.instruments.fitsfile import FitsFile
+from awe.instruments.rawbytes import check_regular
 from awe.instruments.translate import RawDescription
 from awe.science.amplifier import Assembled, assemble
 from awe.science.imstat import flatness, imstat
@@ -26,6 +28,7 @@ ODD = "error"
 def look(path: str, definitions: Iterable[Definition]) -> dict[str, Any]:
     """Describe one file: ``{path, sha256, size, kind, chips: [...], problems: [...]}``, or ``{path, error}``."""
     try:
+        check_regular(Path(path))
         sha256, size = hash_of(Path(path))
         with open_fits(path) as file:
             definition = identify(file, definitions)
@@ -49,12 +52,18 @@ def look_raw(file: FitsFile, definition: Definition) -> dict[str, Any]:
     """Translate and measure every chip of a raw file."""
     translation = translate(file, definition)
     chips, problems = [], list(translation.problems)
+    late = [f"date_obs {raw.date_obs:%Y-%m-%d %H:%M} lies in the future" for raw in translation if raw.date_obs > tomorrow()][:1]
     for raw in translation.raws:
         try:
-            chips.append(with_readable_wcs({**raw.as_dict(), **measure(file, raw, definition)}))
+            chips.append(with_readable_wcs({**raw.as_dict(), **measure(file, raw, definition), "warnings": [*raw.warnings, *late]}))
         except AweError as error:
             problems.append(" ".join(str(error).split()))
     return {"kind": translation.purpose, "why": translation.why, "chips": chips, "problems": problems}
+
+
+def tomorrow() -> datetime.datetime:
+    """The latest moment that a frame of today can have been taken, by any clock."""
+    return datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=1)
 
 
 def measure(file: FitsFile, raw: RawDescription, definition: Definition) -> dict[str, Any]:

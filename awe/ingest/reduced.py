@@ -6,15 +6,18 @@ its class version, so that the rule picks them like those that were made here.
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from awe.dataflow.parameters import ParameterBook, scope_of_keys
 from awe.dataflow.source import recipe_of
+from awe.ingest.book import Book, latest
 from awe.instruments import open_fits
 from awe.persist.record import FileRow, Input, Record
 from awe.persist.types import to_microseconds
@@ -29,12 +32,38 @@ from awe.targets.imstat import Imstat
 from awe.targets.raw import RawScienceFrame
 from awe.targets.reduced import ReducedScienceFrame
 
-if TYPE_CHECKING:
-    from awe.ingest.frames import Book
+
+@dataclass
+class ReceivedChip:
+    """One chip of a frame reduced elsewhere: the record of the frame as received, and its pixels in our units."""
+
+    found: dict[str, Any]
+    one: dict[str, Any]
+    raw: Record
+    frame: Received
+
+    def reduced_record(self, book: Book) -> tuple[Record, bytes]:
+        """The record of the reduced frame, and the content of its file; of the pixels only the content is kept."""
+        reduced = self.reduced(book)
+        parameters = wanted(reduced, book)
+        content = reduced.image.to_bytes()
+        reduced.let_go()
+        sha = hashlib.sha256(content).hexdigest()
+        stored = FileRow("image", ".fits", sha, len(content), reduced.global_name("image", ".fits"))
+        return Record(reduced, inputs=[Input("raw", 0, self.raw.obj)], files=[stored], recipe=recipe_of(ReducedScienceFrame),
+                      parameters=parameters, value=value_of(reduced, {"image": sha}), blocking=BLOCKING), content
+
+    def reduced(self, book: Book) -> ReducedScienceFrame:
+        """The reduced frame."""
+        raw = self.raw.obj
+        assert isinstance(raw, RawScienceFrame)
+        reduced = ReducedScienceFrame(instrument=raw.instrument, chip=raw.chip, filter=raw.filter, exposure=raw.exposure, raw=raw)
+        describe_reduced_frame(reduced, self.one, self.frame)
+        return reduced
 
 
-def reduced_records(found: dict[str, Any], one: dict[str, Any], book: Book) -> list[Record]:
-    """The records of one chip: the frame as received, and the reduced frame made of it."""
+def received(found: dict[str, Any], one: dict[str, Any], book: Book) -> ReceivedChip:
+    """One chip of a frame reduced elsewhere."""
     name = found["instrument"]
     chip, glass = book.linked(Chip, name, one["chip"]), book.linked(Filter, name, one["filter"])
     raw = RawScienceFrame(instrument=book.instruments[name], chip=chip, exposure=one["exposure"], filter=glass)
@@ -42,17 +71,20 @@ def reduced_records(found: dict[str, Any], one: dict[str, Any], book: Book) -> l
     raw.point_by_wcs()
     frame = pixels_of(one, book.instruments[name].definition.checksum)
     raw.imstat = Imstat.of(frame.data, frame.mask)
-    reduced = ReducedScienceFrame(instrument=book.instruments[name], chip=chip, filter=glass, exposure=one["exposure"], raw=raw)
-    describe_reduced_frame(reduced, one, frame)
-    parameters = wanted(reduced, book)
-    content = reduced.image.to_bytes()
-    sha = book.instance.store.put(content)
     ext = "".join(Path(found["path"]).suffixes[-2:]) or ".fits"
-    received = FileRow("raw", ext, found["sha256"], found["size"], raw.global_name("raw", ext))
-    stored = FileRow("image", ".fits", sha, len(content), reduced.global_name("image", ".fits"))
-    return [Record(raw, files=[received], value=value_of(raw, {"raw": found["sha256"]}), blocking=BLOCKING),
-            Record(reduced, inputs=[Input("raw", 0, raw)], files=[stored], recipe=recipe_of(ReducedScienceFrame), parameters=parameters,
-                   value=value_of(reduced, {"image": sha}), blocking=BLOCKING)]
+    file = FileRow("raw", ext, found["sha256"], found["size"], raw.global_name("raw", ext))
+    return ReceivedChip(found, one, Record(raw, files=[file], value=value_of(raw, {"raw": found["sha256"]}), blocking=BLOCKING), frame)
+
+
+def is_there(chip: ReceivedChip, book: Book) -> bool:
+    """Whether the reduced frame that is in use is the very one this chip would bring."""
+    record, _ = chip.reduced_record(book)
+    reduced = record.obj
+    assert isinstance(reduced, ReducedScienceFrame)
+    same = (ReducedScienceFrame.instrument.name == reduced.instrument.name) & (ReducedScienceFrame.chip.name == reduced.chip.name) \
+        & (ReducedScienceFrame.exposure == reduced.exposure) & (ReducedScienceFrame.is_valid > 0)
+    there = latest(same)
+    return there is not None and bytes(there.value) == record.value and there.filter.name == reduced.filter.name
 
 
 def wanted(reduced: ReducedScienceFrame, book: Book) -> dict[str, Any]:

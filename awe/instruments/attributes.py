@@ -13,6 +13,8 @@ from awe.instruments.source import Source, Value, stem
 from awe.instruments.transforms import as_degrees, as_number, plain
 
 LONGEST_NAME = 120
+NAME_ANOTHER = "the header has no such card, or a blank one; name another, or a default, under [header]"
+CORRECT = "correct the card, or name another one under [header]"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+-]+")
 
 
@@ -33,13 +35,13 @@ def required_number(definition: Definition, word: str, source: Source, low: floa
     value = find(definition, word, source)
     label = definition.header[word].label() if word in definition.header else "no rule under [header]"
     if value is None:
-        raise HeaderError(f"{word} is missing ({label}); the header has no such card, or a blank one")
+        raise HeaderError(f"{word} is missing ({label}); {NAME_ANOTHER}")
     try:
         number = as_number(value)
     except HeaderError as error:
-        raise HeaderError(f"{word} ({label}): {error}") from None
+        raise HeaderError(f"{word} ({label}): {error}; {CORRECT}") from None
     if not low <= number <= high:
-        raise HeaderError(f"{word} ({label}) = {number:g} should lie between {low:g} and {high:g}")
+        raise HeaderError(f"{word} ({label}) = {number:g} should lie between {low:g} and {high:g}; {CORRECT}")
     return number
 
 
@@ -92,13 +94,13 @@ def mid_exposure(definition: Definition, source: Source, exptime: float) -> tupl
     value = find(definition, "date_obs", source)
     label = definition.header["date_obs"].label()
     if value is None:
-        raise HeaderError(f"date_obs is missing ({label}); the header has no such card, or a blank one")
+        raise HeaderError(f"date_obs is missing ({label}); {NAME_ANOTHER}")
     try:
         instant = value if isinstance(value, datetime) else parse_date(value)
     except HeaderError as error:
-        raise HeaderError(f"date_obs ({label}): {error}") from None
+        raise HeaderError(f"date_obs ({label}): {error}; {CORRECT}") from None
     if not 1850 < instant.year < 2200:
-        raise HeaderError(f"date_obs ({label}) = {value!r} is not a plausible date")
+        raise HeaderError(f"date_obs ({label}) = {value!r} is not a plausible date; {CORRECT}")
     start = to_utc(instant, definition.timescale) - timedelta(
         seconds={"start": 0.0, "mid": exptime / 2, "end": exptime}[definition.date_is])
     return start, start + timedelta(seconds=exptime / 2)

@@ -25,6 +25,9 @@ from awe.instruments.source import Value, card_value
 from awe.instruments.structure import BLOCK, Structure, image_header, padded, read_structure
 from awe.instruments.tiles import decompress
 
+#: What FITS does not allow in headers: control characters are read as blanks, others beyond ASCII as question marks.
+_PRINTABLE = bytes(32 if byte < 32 else byte if byte < 127 else ord("?") for byte in range(256))
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -163,7 +166,7 @@ class FitsFile:
             raw = self._next_header(first=not hdus)
             if raw is None:
                 return hdus
-            structure = read_structure(raw, self.name, len(hdus))
+            structure = self._structure(raw, len(hdus))
             total += structure.data_bytes
             self._check_limits(structure, total, len(hdus))
             hdus.append(Hdu(len(hdus), image_header(raw, structure), raw, structure, offset, self._reader.position))
@@ -173,19 +176,26 @@ class FitsFile:
                                 f"bytes of data and has {there}; fetch the file again")
             if there < padded(structure.data_bytes):
                 return hdus
-        raise FitsError(f"{self.name}: has more than {self.limits.hdus} HDUs, the limit")
+        raise FitsError(f"{self.name}: has more than {self.limits.hdus} HDUs, the limit; split the file")
+
+    def _structure(self, raw: Header, index: int) -> Structure:
+        try:
+            return read_structure(raw, self.name, index)
+        except FitsError as error:
+            raise FitsError(f"{error}; the header is damaged, fetch the file again") from None
 
     def _check_limits(self, structure: Structure, total: int, index: int) -> None:
         if structure.pixels > self.limits.pixels:
             raise FitsError(f"{self.name}: HDU {index} says it has {'x'.join(map(str, structure.shape[::-1]))} pixels, "
-                            f"more than the limit of {self.limits.pixels}")
+                            f"more than the limit of {self.limits.pixels}; the header is damaged, fetch the file again")
         size = self.path.stat().st_size
         if self._reader.spool is not None and total > max(self.limits.trusted_bytes, self.limits.growth * size):
             raise FitsError(f"{self.name}: {size} compressed bytes should grow to {total} bytes of data up to HDU {index}, "
-                            f"more than {self.limits.growth} times; a decompression bomb")
+                            f"more than {self.limits.growth} times: a decompression bomb; leave it out, or "
+                            "unpack it yourself if you trust it")
         if total > self.limits.data_bytes:
             raise FitsError(f"{self.name}: says it has {total} bytes of data up to HDU {index}, more than the limit of "
-                            f"{self.limits.data_bytes}")
+                            f"{self.limits.data_bytes}; split the file")
 
     def _next_header(self, first: bool) -> Header | None:
         """Return the next header; None at the end of the file."""
@@ -196,7 +206,7 @@ class FitsFile:
                 self._check_surplus(block)
                 return None
             if first and not blocks and not block.startswith(b"SIMPLE  ="):
-                raise FitsError(f"{self.name}: is not a FITS file; it begins with {bytes(block[:20])!r}")
+                raise FitsError(f"{self.name}: is not a FITS file; it begins with {bytes(block[:20])!r}; leave it out, or fetch it again")
             if len(block) < BLOCK:
                 raise FitsError(f"{self.name}: is cut short inside a header, at byte {self._reader.position}; fetch "
                                 "the file again")
@@ -204,16 +214,17 @@ class FitsFile:
             if _has_end(block):
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", AstropyWarning)  # odd keywords; what is needed is checked by name
-                    return Header.fromstring(bytes(blocks).decode("latin-1"))
+                    return Header.fromstring(bytes(blocks).translate(_PRINTABLE).decode("ascii"))
             if len(blocks) > self.limits.header_bytes:
-                raise FitsError(f"{self.name}: has a header of more than {self.limits.header_bytes} bytes, the limit")
+                raise FitsError(f"{self.name}: has a header of more than {self.limits.header_bytes} bytes, the limit; take out "
+                                "cards that nobody needs")
 
     def _check_surplus(self, block: bytes) -> None:
         """Pass over a little that follows the last HDU; refuse much."""
         surplus = len(block) + self._reader.skip(self.limits.surplus_bytes) if block else 0
         if surplus > self.limits.surplus_bytes:
             raise FitsError(f"{self.name}: goes on for more than {self.limits.surplus_bytes} bytes after its last "
-                            "HDU; it is damaged, or a decompression bomb")
+                            "HDU; it is damaged, or a decompression bomb: fetch it again")
 
     def _stored(self, hdu: Hdu) -> bytes:
         """Return the bytes of a header."""

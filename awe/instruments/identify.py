@@ -49,7 +49,7 @@ def _choose(source: Source, definitions: list[Definition]) -> Definition:
     text = ", ".join(f"{word} = {plain(value)!r}" for word, value in seen.items()) or f"none of {', '.join(TELLING)}"
     names = [definition.name for definition in definitions]
     near = did_you_mean(plain(next(iter(seen.values()), "")).lower(), names, listed=12)
-    raise InstrumentError(f"{name}no known instrument matches; the header has {text}{near}")
+    raise InstrumentError(f"{name}no known instrument matches; the header has {text}; `awe instrument add FILE` brings a camera in{near}")
 
 
 def _seen(source: Source, word: str) -> Value | None:

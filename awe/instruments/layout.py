@@ -54,7 +54,12 @@ def _pick(images: list[Hdu], which: int | str | None, file: FitsFile) -> Hdu | N
         return images[0] if len(images) == 1 else None
     if isinstance(which, int):
         return next((hdu for hdu in images if hdu.index == which), None)
-    return next((hdu for hdu in images if hdu.name.casefold() == which.casefold()), None)
+    named = [hdu for hdu in images if hdu.name.casefold() == which.casefold()]
+    if len(named) > 1:
+        numbers = ", ".join(str(hdu.index) for hdu in named)
+        raise HeaderError(f"HDUs {numbers} are all called {which!r}, so it cannot be told which is meant; "
+                          "give them names that differ, or name them by number in the instrument file")
+    return named[0] if named else None
 
 
 def mode_fits(chip: ChipDefinition, readout_mode: str) -> bool:

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import os
+import stat
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -31,7 +33,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     """
     compression = compression_of(path)
     if compression not in (None, "gzip", "bzip2"):
-        raise FitsError(f"{path.name}: is compressed by {compression}; .fits, .gz, .bz2 and .fz are read")
+        raise FitsError(f"{path.name}: is compressed by {compression}; .fits, .gz, .bz2 and .fz are read, so unpack it first")
     with open(path, "rb") as raw:
         if compression == "gzip":
             with gzip.GzipFile(fileobj=raw) as stream:
@@ -43,17 +45,29 @@ def opened(path: Path) -> Iterator[BinaryIO]:
             yield raw
 
 
+def check_regular(path: Path) -> None:
+    """Raise FitsError where there is no file, or something that cannot be read like one: a folder, a pipe, a device."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        link = f"; it is a link to {os.readlink(path)}" if path.is_symlink() else ""
+        raise FitsError(f"{path}: cannot be read: {error.strerror}{link}; name a file that is there") from None
+    if stat.S_ISDIR(mode):
+        raise FitsError(f"{path}: is a folder, not a file; name the files in it")
+    if not stat.S_ISREG(mode):
+        raise FitsError(f"{path}: is no regular file but a pipe or a device; copy what it gives into a file")
+
+
 def compression_of(path: Path) -> str | None:
     """Return how a file is compressed, by its first bytes and not by its name; ``None`` for plain bytes."""
-    if path.is_dir():
-        raise FitsError(f"{path.name}: is a folder, not a file")
+    check_regular(path)
     try:
         with open(path, "rb") as raw:
             start = raw.read(8)
     except OSError as error:
         raise FitsError(f"{path.name}: cannot be read: {error.strerror or error}") from None
     if not start:
-        raise FitsError(f"{path.name}: is empty (0 bytes)")
+        raise FitsError(f"{path.name}: is empty (0 bytes); fetch it again")
     return next((name for magic, name in _MAGIC.items() if start.startswith(magic)), None)
 
 
@@ -78,7 +92,7 @@ class Reader:
             data = self._stream.read(size)
         except _DAMAGE as error:
             raise FitsError(f"{self._name}: is damaged or cut short at byte {self.position} of its content: "
-                            f"{str(error).splitlines()[0] or type(error).__name__}") from None
+                            f"{str(error).splitlines()[0] or type(error).__name__}; fetch it again") from None
         self.position += len(data)
         if self.spool is not None:
             self.spool.write(data)

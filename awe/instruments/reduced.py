@@ -166,7 +166,7 @@ def _describe(file: FitsFile, hdu: Hdu, chip: ChipDefinition, definition: Defini
 def _filter(definition: Definition, source: Source, when: datetime) -> str:
     value = attributes.find(definition, "filter", source)
     if value is None:
-        raise HeaderError("filter is missing; a calibrated frame needs one")
+        raise HeaderError("filter is missing; a calibrated frame needs one: name another card, or a default, under [header]")
     return definition.filter_named(plain(value), when).name
 
 

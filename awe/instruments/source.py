@@ -1,6 +1,7 @@
 """Where attributes come from: the headers of one chip, its file name, and what was translated already."""
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,6 +10,7 @@ from pathlib import PurePath
 from astropy.io.fits import Card, Header
 from astropy.io.fits.card import Undefined
 from astropy.io.fits.verify import VerifyError
+from astropy.utils.exceptions import AstropyWarning
 
 from awe.errors import HeaderError
 
@@ -42,11 +44,12 @@ def card_value(header: Header, keyword: str | tuple[str, int]) -> Value | None:
     HeaderError
         Where the card cannot be read.
     """
-    try:
-        value = header.get(keyword)
-    except (VerifyError, ValueError) as error:
-        name = keyword if isinstance(keyword, str) else keyword[0]
-        raise HeaderError(f"card {name} cannot be read: {str(error).splitlines()[0]}") from None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyWarning)  # what is odd in a card is told by its value
+        try:
+            value = header.get(keyword)
+        except (VerifyError, ValueError):
+            raise HeaderError(f"card {header.cards[keyword].image.strip()!r} cannot be read; correct it") from None
     if value is None or isinstance(value, Undefined | Card):
         return None
     if isinstance(value, bool | int | float):

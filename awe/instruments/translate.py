@@ -118,7 +118,7 @@ class _Common:
 
 def _translate(file: FitsFile, definition: Definition) -> Translation:
     if not file.images():
-        raise HeaderError(f"{file.name}: has no image")
+        raise HeaderError(f"{file.name}: has no image; there is nothing to ingest in it, leave it out")
     try:
         common = _common(file, definition)
         translation = Translation(common.purpose, common.why)
@@ -182,7 +182,7 @@ def _add_chips(file: FitsFile, definition: Definition, common: _Common, translat
             translation.raws.append(raw)
         elif not layouts[0].optional:
             translation.problems.append(f"{file.name}: chip {name} is missing: {_lacks(layouts[0])}; "
-                                        f"there are {_inventory(file)}")
+                                        f"there are {_inventory(file)}; correct hdu in the instrument file, or fetch the file again")
 
 
 def _expected(file: FitsFile, definition: Definition) -> list[str]:
@@ -262,7 +262,7 @@ def _filter(definition: Definition, source: Source, common: _Common) -> str | No
         if rule is None and len(definition.filters) == 1:
             return definition.filters[0].name
         raise HeaderError(f"filter is missing ({rule.label() if rule else 'no rule under [header]'}); a "
-                          f"{common.purpose} frame needs one")
+                          f"{common.purpose} frame needs one: name another card, or a default, under [header]")
     return definition.filter_named(plain(value), common.middle).name
 
 
@@ -277,4 +277,5 @@ def _check_shape(shape: tuple[int, int], chip: ChipDefinition, source: Source, d
     if shape == expected or (windowed and shape[0] <= expected[0] and shape[1] <= expected[1]):
         return
     raise HeaderError(f"has {shape[1]}x{shape[0]} light-sensitive pixels, and the instrument file says "
-                      f"{expected[1]}x{expected[0]}" + (f" with binning {x}x{y}" if x * y > 1 else ""))
+                      f"{expected[1]}x{expected[0]}" + (f" with binning {x}x{y}" if x * y > 1 else "")
+                      + "; correct size there, or say what binning and window are")

@@ -51,6 +51,10 @@ class BaseFrame(Product):
         self.__dict__["_image"] = image
         self.imstat = Imstat.of(image.data, image.mask)
 
+    def let_go(self) -> None:
+        """Forget the pixels; they are read from the file when asked for."""
+        self.__dict__.pop("_image", None)
+
     def contents(self) -> dict[str, Content]:
         """The FITS file."""
         return {"image": Content(self.image.to_bytes())}

@@ -18,7 +18,8 @@ def test_unknown_says_what_was_seen(camera, minimal, write):
         identify(write(INSTRUME="TWOCHPI"), [camera, minimal])
     message = str(caught.value)
     assert (
-        message == "raw.fits: no known instrument matches; the header has INSTRUME = 'TWOCHPI'; did you mean 'twochip'?"
+        message == "raw.fits: no known instrument matches; the header has INSTRUME = 'TWOCHPI'; "
+        "`awe instrument add FILE` brings a camera in; did you mean 'twochip'?"
     )
     with pytest.raises(InstrumentError, match="none of INSTRUME"):
         identify(write(INSTRUME=None), [camera])

@@ -127,7 +127,10 @@ def test_numbers_as_text_and_decimal_degrees(camera, write):
 def test_a_missing_chip_is_reported_and_the_other_described(camera, write):
     found = translate(write(drop=("CCD50",)), camera)
     assert [raw.chip for raw in found] == ["ccd53"]
-    assert found.problems == ["raw.fits: chip ccd50 is missing: no HDU 'CCD50'; there are CCD53A, CCD53B"]
+    assert found.problems == [
+        "raw.fits: chip ccd50 is missing: no HDU 'CCD50'; there are CCD53A, CCD53B; "
+        "correct hdu in the instrument file, or fetch the file again"
+    ]
 
 
 def test_a_missing_amplifier_fails_its_chip_only(camera, write):
@@ -339,7 +342,8 @@ gain = "GAINR"
         found = translate(file, load(text))
         assert len(found) == 31 and found.problems == [
             "mosaic.fits.fz: chip det13 is missing: no HDU 'IM13'; "
-            "there are IM00, IM01, IM02, IM03, IM04, IM05, IM06, IM07 and 23 more"
+            "there are IM00, IM01, IM02, IM03, IM04, IM05, IM06, IM07 and 23 more; "
+            "correct hdu in the instrument file, or fetch the file again"
         ]
         for raw in found:
             n = int(raw.chip[3:])
