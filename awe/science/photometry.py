@@ -26,6 +26,14 @@ MAIN_APERTURE = 2
 """Place of the aperture in `RADII_FWHM` (1.5 FWHM) that total fluxes are made from."""
 TYPICAL_FRACTION = 0.88
 """Part of the flux in the main aperture where no star tells: that of a Moffat profile with beta = 2.5."""
+LINE = 6
+"""Fewer stars do not make a line of contamination against faintness; their median has to do."""
+ALIKE = 1e-3
+"""How alike the ratios of two apertures of equal stars are at best, as pixels are finite."""
+BRIGHTEST = 30
+"""So many stars tell how alike the stars are; what contaminates fainter ones would be taken for a difference."""
+PLENTY, SURE_SNR = 20, 50.0
+"""So many stars of at least this SNR are enough for a zero point."""
 POGSON = 2.5 / math.log(10.0)
 
 
@@ -117,7 +125,8 @@ def zero_point(flux: Floats, error: Floats, magnitude: Floats, magnitude_error: 
     clip : float
         Rejection in standard deviations about the median; wrong entries of the catalogue fall here.
     least, least_snr
-        Fewest stars, and least flux / error.
+        Fewest stars, and least flux / error. Where at least `PLENTY` stars have `SURE_SNR`, fainter ones are left out: what
+        else is in their apertures makes them too bright, all in the same direction.
 
     Returns
     -------
@@ -137,7 +146,8 @@ def zero_point(flux: Floats, error: Floats, magnitude: Floats, magnitude_error: 
     if colour is not None and colour_term != 0.0:
         tint = np.asarray(colour, np.float64) - colour0
         good &= np.isfinite(tint)
-    index = np.flatnonzero(good)
+    bright = good & (flux >= SURE_SNR * error)
+    index = np.flatnonzero(bright if np.count_nonzero(bright) >= PLENTY else good)
     if len(index) < least:
         nan = math.nan
         return ZeroPoint(nan, nan, nan, 0, system=system, band=band, reason=f"no zero point: {len(index)} usable stars of "
@@ -228,8 +238,10 @@ def growth(sources: NDArray[np.void], radii: Sequence[float]) -> Growth:
     Returns
     -------
     Growth
-        Built from the outside inward by the median ratio of neighbouring apertures of isolated stars, each step with
-        the stars that are bright enough for it; a fraction is NaN where fewer than three stars are.
+        Built from the outside inward by the ratio of neighbouring apertures of isolated stars, each step with the stars that
+        are bright enough for it; a fraction is NaN where fewer than three stars are. What is too faint to be found adds the
+        same light to all rings, so the ratio falls with one over the flux; it is the intercept of that line, that of an
+        infinitely bright star.
     """
     stars = psf.stars(sources)
     fraction, error = np.ones(len(radii)), np.zeros(len(radii))
@@ -245,13 +257,34 @@ def growth(sources: NDArray[np.void], radii: Sequence[float]) -> Growth:
             fraction[:k + 1], error[:k + 1] = np.nan, np.nan
             break
         ratio = inner[use] / outer[use]
-        middle = float(np.median(ratio))
-        own = 1.2533 * 1.4826 * float(np.median(np.abs(ratio - middle))) / math.sqrt(len(ratio))
+        middle, own = _uncontaminated(ratio, 1.0 / outer[use])
         fraction[k] = fraction[k + 1] * middle
         error[k] = math.hypot(error[k + 1] / fraction[k + 1], own / middle) * fraction[k]
         count = len(ratio) if k == min(MAIN_APERTURE, len(radii) - 2) else count
     scatter = np.array([_variation(sources[stars], k, min(k + 2, len(radii) - 1)) for k in range(len(radii))])
     return Growth(tuple(float(r) for r in radii), fraction, error, scatter, count)
+
+
+def _uncontaminated(ratio: Floats, faintness: Floats) -> tuple[float, float]:
+    """Return the ratio at a faintness of 0, and its standard error, by a straight line that outliers do not turn."""
+    median = float(np.median(ratio))
+    scatter = 1.4826 * float(np.median(np.abs(ratio - median)))
+    if len(ratio) < LINE:
+        return median, 1.2533 * scatter / math.sqrt(len(ratio))
+    x = faintness / np.median(faintness)
+    sigma = np.hypot(ALIKE, max(scatter, 1e-4) * x)
+    good = np.ones(len(ratio), bool)
+    for _ in range(8):
+        design = np.column_stack([np.ones(np.count_nonzero(good)), x[good]]) / sigma[good, None]
+        covariance = np.linalg.inv(design.T @ design)
+        solution = covariance @ (design.T @ (ratio[good] / sigma[good]))
+        pulls = (ratio - solution[0] - solution[1] * x) / sigma
+        width = max(1.4826 * float(np.median(np.abs(pulls[good]))), 0.3)
+        keep = np.abs(pulls) <= 3.0 * width
+        if np.array_equal(keep, good) or np.count_nonzero(keep) < LINE:
+            break
+        good = keep
+    return float(solution[0]), float(np.sqrt(covariance[0, 0])) * max(width, 0.5)
 
 
 def _variation(stars: NDArray[np.void], inner: int, outer: int) -> float:
@@ -261,6 +294,7 @@ def _variation(stars: NDArray[np.void], inner: int, outer: int) -> float:
     use = (b > 100.0 * noise_b) & (a > 0) & (stars[f"FRAC_APER{outer + 1}"] < 0.02)
     if inner == outer or np.count_nonzero(use) < 8:
         return 0.0
+    use = np.flatnonzero(use)[np.argsort(-b[use], kind="stable")[:BRIGHTEST]]
     a, b, noise_a, noise_b = (v[use] for v in (a, b, noise_a, noise_b))
     ratio = a / b
     ring = np.sqrt(np.maximum(noise_b ** 2 - noise_a ** 2, 0.0))

@@ -12,6 +12,7 @@ from awe.dataflow.limits import Limit
 from awe.errors import NoRawDataError, PermanentError
 from awe.persist.declare import attribute, depends_on, depends_on_many, key, parameter
 from awe.science.coadd import Layer, coadd
+from awe.science.commonzero import common_zero_points
 from awe.science.grid import Tile, Window, tile_of
 from awe.targets.filter import Filter
 from awe.targets.flags import Flag
@@ -37,11 +38,13 @@ class CoaddFrame(BaseFrame):
 
     combine_type = parameter("clipped", "how: clipped, weighted or median", choices=("clipped", "weighted", "median"))
     sigma_clip = parameter(4.0, "pixels further than this from the median are left out", unit="sigma", at_least=1.0)
+    zero_points = parameter("exposure", "solved for by frame, or common to the chips of an exposure whose flats have one level",
+                            choices=("exposure", "frame"))
     allowance = parameter(0.7, "part of the local signal that is never clipped, for differing seeing", at_least=0.0)
 
     depth = attribute(int, "number of frames averaged")
     zero_point = attribute(float, "magnitude of one unit", unit="mag")
-    zero_point_error = attribute(float, "standard error of the zero point: the mean of the frames', which share stars", unit="mag")
+    zero_point_error = attribute(float, "standard error of the zero point: the mean of the exposures', which share stars", unit="mag")
     pixel_scale = attribute(float, "size of a pixel", unit="arcsec")
     x0 = attribute(int, "first column on the grid of the tile", unit="pix")
     y0 = attribute(int, "first row on the grid of the tile", unit="pix")
@@ -58,27 +61,35 @@ class CoaddFrame(BaseFrame):
         return {**keys, "tile": keys.get("tile") or tile_of_field(keys)}
 
     def make(self) -> None:
-        scales = sorted({frame.scale for frame in self.frames})
-        if len(scales) > 1:
-            raise PermanentError(f"the frames of {self.object} have pixels of {' and '.join(f'{scale:g}' for scale in scales)} arcsec; "
+        sizes = sorted({frame.scale for frame in self.frames})
+        if len(sizes) > 1:
+            raise PermanentError(f"the frames of {self.object} have pixels of {' and '.join(f'{size:g}' for size in sizes)} arcsec; "
                                  "set RegriddedFrame.pixel_scale to one of them")
-        self.pixel_scale = scales[0]
+        self.pixel_scale = sizes[0]
         with contextlib.ExitStack() as opened:
-            layers = [Layer(window_of(frame), reader(opened, frame)) for frame in self.frames]
+            scales = self.solve_zero_points()
+            layers = [Layer(window_of(frame), reader(opened, frame), scale) for frame, scale in zip(self.frames, scales, strict=True)]
             found = coadd(layers, combine=self.combine_type, clip=self.sigma_clip, allowance=self.allowance)
         self.depth, self.zero_point = len(self.frames), self.frames[0].target_zero_point
         self.x0, self.y0 = found.window.x0, found.window.y0
         self.seeing = float(np.median([frame.seeing for frame in self.frames]))
         there = found.coverage > 0
         self.coverage = float(np.median(found.coverage[there])) if there.any() else 0.0
-        errors = [frame.photometry.error or 0.0 for frame in self.frames]
-        self.zero_point_error = float(np.mean(np.nan_to_num(errors)))
         used = int(found.coverage.sum())
         self.rejected_fraction = int(found.rejected.sum()) / max(used + int(found.rejected.sum()), 1)
-        self.effective_gain = float(np.median([1.0 / frame.flux_scale for frame in self.frames]) * max(self.coverage, 1.0))
+        self.effective_gain = float(np.median([1.0 / (frame.flux_scale * scale) for frame, scale in zip(self.frames, scales, strict=True)]) * max(self.coverage, 1.0))
         for frame in self.frames:
             self.quality_flags = (self.quality_flags or 0) | (int(frame.quality_flags) & int(Flag.RELATIVE_ASTROMETRY | Flag.NO_ZEROPOINT))
         self.image = Image(found.data, found.variance, found.weight, found.mask, found.coverage, self.cards(found.window))
+
+    def solve_zero_points(self) -> list[float]:
+        """Factors that bring the frames to zero points common to all chips of an exposure, as their flats are to one level."""
+        solutions = [frame.photometry for frame in self.frames]
+        values, errors = (np.array([getattr(one, name) for one in solutions], np.float64) for name in ("zero_point", "error"))
+        alone = [self.zero_points == "frame" or one.mode != "absolute" or one.reduced.flat is None for one in solutions]
+        common, spread = common_zero_points([one.exposure for one in solutions], values, np.where(alone, np.nan, errors))
+        self.zero_point_error = float(np.mean(np.nan_to_num(np.where(alone, errors, spread))))
+        return [float(10.0 ** (0.4 * (own - value))) for own, value in zip(values, common, strict=True)]
 
     def cards(self, window: Window) -> dict[str, Any]:
         """The header."""

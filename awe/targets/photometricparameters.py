@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,6 +60,12 @@ class Stars(NamedTuple):
     def grows_surely(self) -> bool:
         """Whether the part of the flux in the aperture is known well."""
         return self.fraction_error <= SURE * self.aperture_fraction
+
+    @property
+    def growth_error(self) -> float:
+        """The error in magnitudes that the part brings to all total fluxes; 0 where no star tells, as then the part is assumed."""
+        error = POGSON * self.fraction_error / self.aperture_fraction
+        return error if math.isfinite(error) else 0.0
 
     def total(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """Total fluxes and their errors."""
@@ -141,7 +148,7 @@ class PhotometricParameters(Product):
         if not found.ok:
             raise PermanentError(f"photometry of {self.exposure} {self.chip.name} in {band}: {found.reason}; "
                                  f"{len(mine)} of {len(stars.ra)} stars are in {self.refcat}")
-        return found
+        return replace(found, error=math.hypot(found.error, stars.growth_error))
 
     # ------------------------------------------------------------------ relative
 
@@ -167,7 +174,8 @@ class PhotometricParameters(Product):
                            clip=self.sigma_clip, least_snr=self.minimum_snr)
         if not found.ok:
             return ZeroPoint(base, math.nan, math.nan, 0, reason="too few stars in common: as sensitive as the reference frame")
-        return found
+        grown = math.hypot(mine.growth_error, theirs.growth_error) if sure else 0.0
+        return replace(found, error=math.hypot(found.error, grown))
 
     # ------------------------------------------------------------------ both
 

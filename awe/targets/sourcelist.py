@@ -40,14 +40,16 @@ TOTAL = {
                          "float64"),
     "FLUXERR_TOTAL": Column("FLUXERR_TOTAL", "count/s", "stat.error;phot.flux", "standard error of FLUX_TOTAL", "float64"),
     "MAG_TOTAL": Column("MAG_TOTAL", "mag", "phot.mag", "magnitude of FLUX_TOTAL", "float64"),
-    "MAGERR_TOTAL": Column("MAGERR_TOTAL", "mag", "stat.error;phot.mag", "standard error of MAG_TOTAL, that of the zero point included",
-                           "float64"),
+    "MAGERR_TOTAL": Column("MAGERR_TOTAL", "mag", "stat.error;phot.mag", "standard error of MAG_TOTAL, without that of the zero point, "
+                           "which all sources share", "float64"),
     "NEXP": Column("NEXP", "", "meta.number;obs", "frames averaged at its centre", "float64"),
     "NEXP_MIN": Column("NEXP_MIN", "", "meta.number;obs", "fewest frames averaged within the main aperture; where it is less than NEXP a "
                        "frame ends there, and the shape of the source is not that of its neighbours", "float64"),
 }
 
 
+#: The part of the correction for the mixture of PSFs that is not known, as widths of PSFs are known to one per cent.
+MIXTURE = 0.1
 #: Flux error per variation of the coverage and spread of the PSFs, from simulated edges in all directions.
 EDGE = 0.4
 
@@ -64,6 +66,7 @@ class SourceList(Product):
     threshold = parameter(1.5, "detection threshold", unit="sigma", at_least=0.5)
     minimum_area = parameter(5, "least number of connected pixels", unit="pix", at_least=1)
     background_mesh = parameter(64, "size of the background mesh", unit="pix", at_least=8)
+    flux_floor = parameter(0.001, "relative error of all fluxes that stays however bright a star is: flat fields, interpolation", at_least=0.0)
     deblend_levels = parameter(32, "as SExtractor's DEBLEND_NTHRESH", at_least=1)
     deblend_contrast = parameter(0.005, "as SExtractor's DEBLEND_MINCONT", at_least=0.0, at_most=1.0)
 
@@ -135,10 +138,11 @@ class SourceList(Product):
         curve.scatter[2] = unexplained(curve.scatter[2], mixed[stars(found)])
         flux, error = total_flux(found, curve)
         flux, error = flux / mixed, error / mixed
-        error = np.hypot(error * self.error_scale, self.shape_error(found, image, fwhm) * np.abs(flux))
+        relative = np.sqrt(self.shape_error(found, image, fwhm)**2 + (MIXTURE * (mixed - 1.0))**2 + self.flux_floor**2)
+        error = np.hypot(error * self.error_scale, relative * np.abs(flux))
         positive = np.where(flux > 0, flux, np.nan)
         return {"FLUX_TOTAL": flux, "FLUXERR_TOTAL": error, "MAG_TOTAL": self.zero_point - 2.5 * np.log10(positive),
-                "MAGERR_TOTAL": np.hypot(POGSON * error / positive, self.frame.zero_point_error or 0.0)}
+                "MAGERR_TOTAL": POGSON * error / positive}
 
     def mixed(self, found: Any, image: Image, radii: tuple[float, ...], fraction: Any, fwhm: float) -> Any:
         """The part of its light that the main aperture holds at each source, over that part for the stars of the curve of growth."""

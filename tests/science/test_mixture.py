@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from awe.science.mixture import mixed_fraction
+from awe.science.mixture import mixed_fraction, parts_within
 
 FWHM = np.array([3.0, 5.0])
 
@@ -24,3 +24,17 @@ def test_unknown_seeing_and_gaps_in_the_curve_are_passed_over():
     radii, curve = np.array([2.0, 4.0, 6.0]), np.array([0.5, np.nan, 1.0])
     found = mixed_fraction(np.ones((1, 2)), [np.nan], 4.0, radii, curve, 4.0)
     assert found == pytest.approx([0.75, 0.75])
+
+
+@pytest.mark.parametrize("beta", [2.0, 3.5, 10.0])
+def test_between_the_radii_of_the_curve_a_profile_is_met(beta):
+    def moffat(r):
+        return 1 - (1 + 4 * (2 ** (1 / beta) - 1) * np.asarray(r) ** 2) ** (1 - beta)
+    radii = np.array([0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0])
+    widths = [2.6, 3.0, 3.7, 4.4]
+    found = parts_within(4.5, widths, 3.0 * radii, moffat(radii), 3.0)
+    np.testing.assert_allclose(found, moffat(4.5 / np.array(widths)), atol=6e-4)
+
+
+def test_beyond_the_last_radius_there_is_no_more_light():
+    assert parts_within(40.0, [3.0], [1.0, 3.0, 6.0, 9.0], np.array([0.2, 0.8, 0.97, 1.0]), 3.0) == [1.0]

@@ -87,11 +87,11 @@ def test_no_zero_point_has_a_reason(spoil):
     assert not found.ok and math.isnan(found.value) and "no zero point" in found.reason and isinstance(found, ZeroPoint)
 
 
-def image(fwhm, n=36, seed=0, shape=(420, 420)):
+def image(fwhm, n=36, seed=0, shape=(420, 420), faintest=5e4):
     rng = np.random.default_rng(seed)
     gx, gy = np.meshgrid(np.linspace(40, 380, 6), np.linspace(40, 380, 6))
     x, y = gx.ravel() + rng.uniform(-4, 4, n), gy.ravel() + rng.uniform(-4, 4, n)
-    flux = rng.uniform(5e4, 5e5, n)
+    flux = rng.uniform(faintest, 5e5, n) if faintest > 1e4 else 10 ** rng.uniform(np.log10(faintest), 5.7, n)
     sigma = fwhm / 2.3548
     yy, xx = np.mgrid[:shape[0], :shape[1]]
     light = sum(f / (2 * np.pi * sigma ** 2) * np.exp(-0.5 * ((xx - a) ** 2 + (yy - b) ** 2) / sigma ** 2)
@@ -113,6 +113,18 @@ def test_total_fluxes_of_stars(fwhm):
     near = np.hypot(x[:, None] - found["XWIN_IMAGE"] + 1, y[:, None] - found["YWIN_IMAGE"] + 1).argmin(axis=1)
     assert np.median(total[near] / flux) == pytest.approx(1, abs=0.005)
     assert 0.6 < np.std((total[near] - flux) / error[near]) < 1.5
+
+
+def test_faint_neighbours_that_nobody_finds_do_not_bend_the_curve():
+    fwhm, (data, variance, x, y, flux) = 4.0, image(4.0, faintest=1e4)
+    radii = radii_of(fwhm)
+    yy, xx = np.mgrid[:data.shape[0], :data.shape[1]]
+    faint = sum(150 / (2 * np.pi * 2.9) * np.exp(-0.5 * ((xx - a - dx) ** 2 + (yy - b - dy) ** 2) / 2.9)
+                for a, b in zip(x, y, strict=True) for dx, dy in ((12, 3), (-9, 9), (-4, -14), (9, -11)))
+    clean, spoilt = (growth(extract(image, variance, radii=radii, threshold=6.0), radii) for image in (data, data + faint))
+    assert 600 / np.median(flux) > 0.002  # what they add within 5 FWHM, most of which must not be left
+    assert spoilt.fraction[2] == pytest.approx(clean.fraction[2], abs=5e-4)
+    assert clean.error[2] < 1e-3 and spoilt.error[2] < 2e-3
 
 
 def test_growth_without_stars_is_nan():
