@@ -294,8 +294,8 @@ def _variation(stars: NDArray[np.void], inner: int, outer: int) -> float:
     use = (b > 100.0 * noise_b) & (a > 0) & (stars[f"FRAC_APER{outer + 1}"] < 0.02)
     if inner == outer or np.count_nonzero(use) < 8:
         return 0.0
-    use = np.flatnonzero(use)[np.argsort(-b[use], kind="stable")[:BRIGHTEST]]
-    a, b, noise_a, noise_b = (v[use] for v in (a, b, noise_a, noise_b))
+    brightest = np.flatnonzero(use)[np.argsort(-b[use], kind="stable")[:BRIGHTEST]]
+    a, b, noise_a, noise_b = (v[brightest] for v in (a, b, noise_a, noise_b))
     ratio = a / b
     ring = np.sqrt(np.maximum(noise_b ** 2 - noise_a ** 2, 0.0))
     own = np.hypot(ratio * ring / b, (1.0 - ratio) * noise_a / b) / ratio

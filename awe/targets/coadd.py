@@ -27,6 +27,7 @@ class CoaddFrame(BaseFrame):
     """All regridded frames of one field and filter, averaged with outliers left out; weight, coverage and zero point with it."""
 
     plan_number = "636"
+    version = 2
     unit = "count/s"
 
     instrument = depends_on(Instrument, "the camera", key=True)
@@ -77,7 +78,8 @@ class CoaddFrame(BaseFrame):
         self.coverage = float(np.median(found.coverage[there])) if there.any() else 0.0
         used = int(found.coverage.sum())
         self.rejected_fraction = int(found.rejected.sum()) / max(used + int(found.rejected.sum()), 1)
-        self.effective_gain = float(np.median([1.0 / (frame.flux_scale * scale) for frame, scale in zip(self.frames, scales, strict=True)]) * max(self.coverage, 1.0))
+        gains = [1.0 / (frame.flux_scale * scale) for frame, scale in zip(self.frames, scales, strict=True)]
+        self.effective_gain = float(np.median(gains) * max(self.coverage, 1.0))
         for frame in self.frames:
             self.quality_flags = (self.quality_flags or 0) | (int(frame.quality_flags) & int(Flag.RELATIVE_ASTROMETRY | Flag.NO_ZEROPOINT))
         self.image = Image(found.data, found.variance, found.weight, found.mask, found.coverage, self.cards(found.window))

@@ -57,6 +57,8 @@ EDGE = 0.4
 class SourceList(Product):
     """Everything that was found on a coadd, as one immutable table that is sorted along the sky."""
 
+    version = 2
+
     instrument = depends_on(Instrument, "the camera", key=True)
     filter = depends_on(Filter, "the filter", key=True)
     object = key(str, "name of the field, as the observers wrote it")
@@ -66,7 +68,7 @@ class SourceList(Product):
     threshold = parameter(1.5, "detection threshold", unit="sigma", at_least=0.5)
     minimum_area = parameter(5, "least number of connected pixels", unit="pix", at_least=1)
     background_mesh = parameter(64, "size of the background mesh", unit="pix", at_least=8)
-    flux_floor = parameter(0.001, "relative error of all fluxes that stays however bright a star is: flat fields, interpolation", at_least=0.0)
+    flux_floor = parameter(0.001, "relative error that all fluxes have, however bright: flat fields, interpolation", at_least=0.0)
     deblend_levels = parameter(32, "as SExtractor's DEBLEND_NTHRESH", at_least=1)
     deblend_contrast = parameter(0.005, "as SExtractor's DEBLEND_MINCONT", at_least=0.0, at_most=1.0)
 
