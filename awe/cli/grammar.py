@@ -114,6 +114,13 @@ SHARING = (
     Command("project set", "projects", "change", "what new objects of a project usually are; its managers may do so", (
         argument("name", metavar="PROJECT"),
         argument("--privileges", type=int, required=True, metavar="N", help="1 MyDB, 2 Project, 3 Astro-WISE, 4 World, 5 VO"), JSON)),
+    Command("publish", "publishing", "publish", "let others see objects, and what these were made from", (
+        argument("ids", nargs="+", metavar="ID", help="the beginning of an object_id, or the global name of a file"),
+        argument("--privileges", type=int, required=True, metavar="N", help="1 MyDB, 2 Project, 3 Astro-WISE, 4 World, 5 VO"),
+        argument("--closure", action="store_true", help="raise also what they were made from, where its new readers could not see that"),
+        argument("--why", default="", metavar="TEXT", help="the reason, kept in the change log"),
+        argument("--dry-run", action="store_true", help="only tell what would be done; exit code 1 where something stands in the way"),
+        JSON), details="All or nothing is done. What others use cannot be lowered."),
     Command("user add", "users", "add", "write a user down", (argument("name", metavar="USER"), JSON)),
     Command("user list", "users", "listing", "all users, with the projects they take part in", (JSON,)),
     Command("user token", "serving", "serve_token", "give a user a token for the file server; it is printed once", TOKEN),

@@ -11,8 +11,10 @@ from awe.persist import project, tables
 from awe.persist.identity import ASTROWISE, LEVELS, Identity
 from awe.persist.insert import touch
 from awe.persist.journal import Line, note_change
+from awe.persist.judge import judge
 from awe.persist.mapping import Mapped
 from awe.persist.project import Project, is_manager
+from awe.persist.publish import Publication, publish
 from awe.persist.session import Database, current
 from awe.persist.user import User, somebody, users
 
@@ -87,6 +89,18 @@ class Context:
         Raises ForbiddenError where only managers of the project give those.
         """
         current().act_as(self.identity.with_privileges(privileges))
+
+    def publish(self, objects: Any, privileges: int, why: str = "", *, closure: bool = False, dry_run: bool = False) -> Publication:
+        """Give an object, or several, other privileges; with `closure`, raise also what they were made from (see `publish`)."""
+        return publish([objects] if isinstance(objects, Mapped) else objects, privileges, why, closure=closure, dry_run=dry_run)
+
+    def invalidate(self, obj: Any, why: str, *, alone: bool = False) -> list[Any]:
+        """Say that an object is bad, and with it those of the same value unless it is to be `alone`; returns what was changed."""
+        return judge(obj, 0, why, alone=alone)
+
+    def validate(self, obj: Any, why: str, *, qualified: bool = False, alone: bool = False) -> list[Any]:
+        """Say that an object is good, `qualified` in spite of its flags; with those of the same value, as `invalidate`."""
+        return judge(obj, 2 if qualified else 1, why, alone=alone)
 
     def visible(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """The criterion of what may be seen, on `object`, `candidate` or an alias of one of them."""

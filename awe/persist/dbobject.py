@@ -45,7 +45,7 @@ class DBObject(Mapped):
     object_id = SystemAttribute(str, "identity over all instances, 32 hex digits", "object_id")
     creation_date = SystemAttribute(datetime.datetime, "when it was committed", "creation_date")
     creator = SystemAttribute(str, "the user who committed it", "creator_id")
-    project = SystemAttribute(str, "the project it belongs to", "project_id")
+    project = SystemAttribute(str, "the project it belongs to", "project_id", editable=True)
     privileges = SystemAttribute(int, "who sees it: 1 MyDB, 2 Project, 3 Astro-WISE, 4 World, 5 VO", "privileges", editable=True)
     timestamp_start = SystemAttribute(datetime.datetime, "valid from, included", "t_start",
                                       default=from_microseconds(FOREVER[0]), editable=True)

@@ -106,7 +106,7 @@ def remove_member(database: Database, project: str, user: str) -> None:
 
     def remove(connection: sa.Connection) -> None:
         member = tables.project_member
-        project_id = _number(connection, project) if user == who.user else _managed(connection, who, project, f"remove {user}")
+        project_id = number_of_project(connection, project) if user == who.user else _managed(connection, who, project, f"remove {user}")
         user_id = connection.scalar(sa.select(tables.user.c.id).where(tables.user.c.name == user))
         is_row = (member.c.project_id == project_id) & (member.c.user_id == user_id)
         if user_id is None or connection.scalar(sa.select(sa.literal(1)).where(is_row)) is None:
@@ -124,6 +124,15 @@ def set_usual_privileges(database: Database, project: str, privileges: int) -> N
     database.write(change)
 
 
+def number_of_project(connection: sa.Connection, project: str) -> int:
+    """The number of a project; raises NotFoundError, with near names."""
+    found = connection.scalar(sa.select(tables.project.c.id).where(tables.project.c.name == project))
+    if found is None:
+        known = connection.scalars(sa.select(tables.project.c.name))
+        raise NotFoundError(f"there is no project {project!r}{did_you_mean(project, known)}; context.make_project makes one")
+    return int(found)
+
+
 def managed_by(connection: sa.Connection, who: Identity) -> frozenset[int]:
     """The projects that a user manages, as the database says now."""
     member = tables.project_member.c
@@ -135,22 +144,19 @@ def is_manager(connection: sa.Connection, who: Identity, project_id: int) -> boo
     return project_id in managed_by(connection, who)
 
 
+def membership(connection: sa.Connection, who: Identity) -> frozenset[int]:
+    """The projects that a user takes part in, as the database says now."""
+    member = tables.project_member.c
+    return frozenset(connection.scalars(sa.select(member.project_id).where(member.user_id == who.user_id)))
+
+
 def is_member(connection: sa.Connection, who: Identity, project_id: int) -> bool:
     """Whether a user takes part in a project, as the database says now."""
-    member = tables.project_member.c
-    return connection.scalar(sa.select(member.manager).where(member.project_id == project_id, member.user_id == who.user_id)) is not None
-
-
-def _number(connection: sa.Connection, project: str) -> int:
-    found = connection.scalar(sa.select(tables.project.c.id).where(tables.project.c.name == project))
-    if found is None:
-        known = connection.scalars(sa.select(tables.project.c.name))
-        raise NotFoundError(f"there is no project {project!r}{did_you_mean(project, known)}; context.make_project makes one")
-    return int(found)
+    return project_id in membership(connection, who)
 
 
 def _managed(connection: sa.Connection, who: Identity, project: str, to_do: str) -> int:
-    number = _number(connection, project)
+    number = number_of_project(connection, project)
     if not is_manager(connection, who, number):
         raise ForbiddenError(f"{who.user} is no manager of {project}, and cannot {to_do}; `awe project show {project}` says who is")
     return number

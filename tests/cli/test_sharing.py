@@ -56,3 +56,34 @@ def test_users(home, awe):
     assert awe("user", "list", "--json").json == [{"name": "ann", "projects": ["default"]}, {"name": "bob", "projects": []}]
     assert [line.split() for line in awe("user", "list").out.splitlines()] == [["user", "projects"], ["ann", "default"], ["bob"]]
     assert len(awe("user", "token", "bob", "--json").json["token"]) > 40
+
+
+@pytest.fixture
+def chips(home: Path) -> list[str]:
+    """The object_ids of the chips of a camera that only ann sees."""
+    assert call("project", "set", "default", "--privileges", 1).code == 0
+    assert call("instrument", "add", "arcsat").code == 0
+    return [row["object_id"] for row in call("query", "Chip.is_valid == 1", "--json").json]
+
+
+def test_publish_shows_then_raises_with_what_it_stands_on(chips, awe, monkeypatch):
+    chip = chips[0]
+    shown = awe("publish", chip, "--privileges", 4, "--closure", "--dry-run")
+    assert shown.code == 0 and shown.out.startswith("would bring 1 Instrument, 1 Chip to World (4)") and f"Chip {chip[:8]}" in shown.out
+    assert not as_user(monkeypatch, "bob", "query", "Chip.is_valid == 1", "--json").json
+    refused = awe("publish", chip, "--privileges", 4)
+    assert refused.code == 2 and "it would use 1 objects with fewer readers, such as a Instrument" in refused.complaint
+    in_the_way = awe("publish", chip, "--privileges", 4, "--dry-run", "--json")
+    assert in_the_way.code == 1 and [each["class"] for each in in_the_way.json["refused"]] == ["Instrument"]
+    done = awe("publish", chip, "--privileges", 4, "--closure", "--why", "the paper is out", "--json").json
+    assert done["counts"] == {"Instrument": 1, "Chip": 1} and not done["dry_run"]
+    assert [row["object_id"] for row in as_user(monkeypatch, "bob", "query", "Chip.is_valid == 1", "--json").json] == [chip]
+    assert "only managers of default" in as_user(monkeypatch, "bob", "publish", chip, "--privileges", 5).complaint
+    instrument = next(each["object_id"] for each in done["objects"] if each["class"] == "Instrument")
+    assert "is used by 1 objects with more readers, such as Chip" in awe("publish", instrument, "--privileges", 2).complaint
+
+
+def test_publish_of_nothing_and_to_nowhere(chips, awe):
+    assert awe("publish", chips[0], "--privileges", 1).out == "brought nothing to MyDB (1), with 0 files\n"
+    assert "1 MyDB" in awe("publish", chips[0], "--privileges", 9).complaint
+    assert "neither" in awe("publish", "ffffffff", "--privileges", 3).complaint
