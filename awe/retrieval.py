@@ -15,17 +15,18 @@ from astropy.io import fits
 from awe.dataflow import instance as instances
 from awe.dataflow.lifecycle import Stored
 from awe.errors import ForbiddenError, MissingFileError, StoreError
-from awe.persist.lineage import tell_everything
+from awe.persist.dbobject import DBObject
+from awe.persist.lineage import name_of_class, tell_everything
 
 #: Roles in the order in which one is taken where none is said.
 FIRST = ("image", "catalogue", "raw")
 
 
-def retrieve(obj: Stored, destination: Path | str = ".", role: str | None = None) -> Path:
+def retrieve(obj: DBObject, destination: Path | str = ".", role: str | None = None) -> Path:
     """Copy a file of an object to a folder, under its global name, or to a path where nothing is yet.
 
     FITS files of products get cards in their primary header: identity, class and version, who made them and when, inputs,
-    parameters.  Raw data, and files that are not FITS, are copied byte by byte.
+    parameters.  Raw data, files that are not FITS, and those of classes that are not installed are copied byte by byte.
 
     Raises
     ------
@@ -36,7 +37,7 @@ def retrieve(obj: Stored, destination: Path | str = ".", role: str | None = None
     StoreError
         it cannot be written there
     """
-    rows = obj.file_rows()
+    rows = obj.file_rows() if isinstance(obj, Stored) else tell_everything(obj).files
     chosen = role or next((one for one in FIRST if one in rows), next(iter(rows), ""))
     if chosen not in rows:
         raise MissingFileError(f"{obj!r} has no {role or 'such'} file; it has {', '.join(rows) or 'none'}")
@@ -45,17 +46,18 @@ def retrieve(obj: Stored, destination: Path | str = ".", role: str | None = None
     if target.exists():
         raise ForbiddenError(f"{target} is there already and is not overwritten; remove it, or name another path")
     source = instances.current().path_of(row["sha256"])
-    write(obj, source, target, with_cards=row["ext"] == ".fits" and not obj.raw_data, name=row["global_name"])
+    described = obj if isinstance(obj, Stored) and row["ext"] == ".fits" and not obj.raw_data else None
+    write(described, source, target, row["global_name"])
     return target
 
 
-def write(obj: Stored, source: Path, target: Path, *, with_cards: bool, name: str) -> None:
+def write(obj: Stored | None, source: Path, target: Path, name: str) -> None:
     """Write beside the target, then rename: a file that is there is whole."""
     try:
         descriptor, beside = tempfile.mkstemp(prefix=".awe-", dir=target.parent)
         os.close(descriptor)
         try:
-            if with_cards:
+            if obj is not None:
                 write_fits(obj, source, Path(beside), name)
             else:
                 shutil.copyfile(source, beside)
@@ -96,5 +98,5 @@ def history(obj: Any) -> list[str]:
     """Parameters and inputs, a line each."""
     about = tell_everything(obj)
     lines = [f"parameter {name} = {value}" for name, value in about.parameters.items()]
-    lines += [f"{slot}: {type(one).__name__} {one.object_id}" for slot, members in about.inputs.items() for one in members]
+    lines += [f"{slot}: {name_of_class(one)} {one.object_id}" for slot, members in about.inputs.items() for one in members]
     return lines

@@ -28,6 +28,19 @@ def upgrade(options: Namespace) -> int:
     return 1 if left else 0
 
 
+def revision(options: Namespace) -> int:
+    """Write the next version of a package's tables, into the package."""
+    load_targets()
+    path = schema.revise(options.package, options.message or f"tables of {options.package}")
+    if options.json:
+        print_json({"path": path})
+    elif path is None:
+        print(f"the classes of {options.package} are as its last version says; nothing is to be written")
+    else:
+        print(f"wrote {path}; `awe db upgrade` runs it")
+    return 0
+
+
 def check(options: Namespace) -> int:
     """Say what differs."""
     differences = schema.check(settings(options).url)

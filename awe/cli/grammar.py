@@ -16,6 +16,7 @@ GROW = argument("--grow", action="store_true", help="make anew what others now m
 FRESH = argument("--fresh", action="store_true", help="make what is asked from the nearest raw data, even if something valid is there")
 OBJECT = argument("id", metavar="ID", help="the beginning of an object_id, or the global name of a file")
 WHY = argument("--why", required=True, metavar="TEXT", help="the reason, kept in the change log")
+PACKAGE = argument("--package", default="awe", metavar="PKG", help="the package whose classes are meant (awe)")
 LOCK = argument("--file", default="targets.lock", metavar="FILE", help="the lock file (targets.lock)")
 ALONE = argument("--alone", action="store_true", help="leave objects of the same value as they are")
 TOKEN = (argument("user", metavar="USER"),
@@ -36,6 +37,10 @@ INSTANCE = (
         argument("--fileserver", metavar="URL", help="a file server to ask for files that are not in the store"),
         argument("--durable", action="store_true", default=None, help="wait for the disk at every commit")), needs_instance=False),
     Command("db upgrade", "database", "upgrade", "bring the database to the schema of the code", (JSON,)),
+    Command("db revision", "database", "revision", "write the next version of a package's tables, from what its classes say", (
+        argument("package", metavar="PKG", help="an installed package with targets of its own"),
+        argument("message", nargs="?", default="", metavar="TEXT", help="what changes"), JSON),
+            needs_instance=False),
     Command("db check", "database", "check", "compare the database with the code; exit code 1 where they differ", (JSON,)),
 )
 
@@ -74,6 +79,17 @@ ASKING = (
         CLASS, KEYS, PARS, RETRY, GROW, FRESH,
         argument("--all", action="store_true", help="all targets that the keys can mean, not just one"),
         argument("--workers", type=int, metavar="N", help="how many processes make targets (as the instance is set)"), JSON)),
+)
+
+OWN = (
+    Command("new target", "new", "target", "write a target class of your own: package, science, test, page, ready to be installed", (
+        argument("name", metavar="NAME", help="the name of the class, such as NightSky"),
+        argument("--package", required=True, metavar="PKG", help="the package it goes into; made where it is not there"),
+        argument("--base", default="Product", metavar="CLASS", help="Product: something measured on images; else the class of targets "
+                                                                    "that is to be made in another way (Product)"),
+        argument("--of", metavar="CLASS", help="with --base Product: which images are measured (ReducedScienceFrame)"),
+        argument("--into", metavar="DIR", help="the folder of the project (./PKG)"), JSON), needs_instance=False,
+        details="Nothing that is there is overwritten. What to do next is printed."),
 )
 
 LOOKING = (
@@ -147,13 +163,15 @@ KEEPING = (
     Command("serve token", "serving", "serve_token", "give a user a token for the file server; it is printed once", TOKEN),
     Command("lock write", "locking", "write", "note the digest of the code of every target class", (
         argument("--same-results", action="append", default=[], metavar="CLASS", help="its code changed, and its results did not; or all"),
-        LOCK, JSON), needs_instance=False),
-    Command("lock check", "locking", "check", "exit code 1 where the code of a class moved and its version did not", (LOCK, JSON),
+        PACKAGE, LOCK, JSON), needs_instance=False),
+    Command("lock check", "locking", "check", "exit code 1 where the code of a class moved and its version did not", (PACKAGE, LOCK, JSON),
             needs_instance=False),
     Command("docs", "reference", "docs", "write the tables of the reference, or check that they are current", (
         argument("directory", nargs="?", default="docs", metavar="DIR", help="the folder of the documentation (docs)"),
-        argument("--check", action="store_true", help="write nothing; exit code 1 where a table is not current")), needs_instance=False),
+        PACKAGE, argument("--check", action="store_true", help="write nothing; exit code 1 where a table is not current")),
+            needs_instance=False),
 )
 
-GROUPS = {"Instance": INSTANCE, "Data": DATA, "Targets": ASKING, "Looking": LOOKING, "Sharing": SHARING, "Keeping house": KEEPING}
+GROUPS = {"Instance": INSTANCE, "Data": DATA, "Targets": ASKING, "Your own": OWN, "Looking": LOOKING, "Sharing": SHARING,
+          "Keeping house": KEEPING}
 COMMANDS: tuple[Command, ...] = tuple(command for group in GROUPS.values() for command in group)

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import awe.targets  # noqa: F401 - defines the classes that are locked
 from awe.cli.output import print_json
-from awe.dataflow.registry import target_classes
+from awe.dataflow.registry import load_targets, target_classes
 from awe.dataflow.source import source_digest
 from awe.errors import ConfigError, NotFoundError, UnknownNameError, did_you_mean
+from awe.persist.branches import branch_of
 from awe.persist.selector import class_name
 
 HEAD = "# Class, version and digest of the code that makes it; written by `awe lock write`, under Python"
@@ -30,7 +30,7 @@ class Locked(NamedTuple):
 
 def write(options: Namespace) -> int:
     """Note versions and digests; where a digest moved alone, only with ``--same-results``."""
-    path, now = Path(options.file), current()
+    path, now = Path(options.file), current(options.package)
     for name in options.same_results:
         if name not in {*now, *(each.split(":")[1] for each in now), "all"}:
             raise UnknownNameError(f"--same-results {name}: there is no such target{did_you_mean(name, [n.split(':')[1] for n in now])}")
@@ -45,7 +45,7 @@ def write(options: Namespace) -> int:
 
 def check(options: Namespace) -> int:
     """Say what is not as the file says."""
-    path, now = Path(options.file), current()
+    path, now = Path(options.file), current(options.package)
     if not path.exists():
         raise NotFoundError(f"there is no lock file {path}; run this in the folder that has it, or `awe lock write` to make one")
     written = python_of(path)
@@ -62,9 +62,11 @@ def check(options: Namespace) -> int:
     return 1 if problems else 0
 
 
-def current() -> dict[str, Locked]:
-    """Version and digest of every class of awe that can be made, by name."""
-    found: list[Any] = [cls for cls in target_classes() if class_name(cls).startswith("awe:")]
+def current(package: str) -> dict[str, Locked]:
+    """Version and digest of every class of an installed package that can be made, by name."""
+    load_targets()
+    branch_of(package)  # says in words where there is no such package
+    found: list[Any] = [cls for cls in target_classes() if class_name(cls).startswith(f"{package}:")]
     return {class_name(cls): Locked(cls.version, source_digest(cls)) for cls in found}
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
+from awe.dataflow.registry import load_targets
 from awe.errors import NotFoundError
-from awe.reference.pages import stale, write_all
+from awe.persist.branches import OWN, branch_of
+from awe.reference.pages import PAGES, pages_of, stale, write_all
 
 
 def docs(options: Namespace) -> int:
@@ -13,7 +15,10 @@ def docs(options: Namespace) -> int:
     folder = Path(options.directory)
     if not folder.is_dir():
         raise NotFoundError(f"there is no folder {folder}; name that of the documentation, as in `awe docs docs`")
-    paths = stale(folder / "reference") if options.check else write_all(folder / "reference")
+    load_targets()
+    branch_of(options.package)  # says in words where there is no such package
+    pages, place = (PAGES, folder / "reference") if options.package == OWN else (pages_of(options.package), folder)
+    paths = stale(place, pages) if options.check else write_all(place, pages)
     for path in paths:
         print(f"{path} {'is not as the code says; `awe docs` writes it anew' if options.check else 'written'}")
     return 1 if options.check and paths else 0

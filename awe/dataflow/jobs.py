@@ -85,8 +85,9 @@ def last_failure(connection: sa.Connection, derivation: bytes) -> Failed | None:
 
 def listed(database: Database, *, state: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
     """The latest jobs as plain data; one whose process is gone is said to be lost."""
-    job = tables.job
-    statement = sa.select(job, tables.user.c.name.label("user")).outerjoin(tables.user, tables.user.c.id == job.c.who)
+    job, cls = tables.job, tables.class_
+    source = job.outerjoin(tables.user, tables.user.c.id == job.c.who).outerjoin(cls, cls.c.class_id == job.c.class_id)
+    statement = sa.select(job, tables.user.c.name.label("user"), cls.c.name.label("class")).select_from(source)
     statement = statement.order_by(job.c.id.desc()).limit(limit)
     if state is not None:
         statement = statement.where(job.c.state == state)
@@ -97,11 +98,17 @@ def listed(database: Database, *, state: str | None = None, limit: int = 50) -> 
 
 def as_dict(row: Any) -> dict[str, Any]:
     """One job as plain data."""
-    cls = class_of(row.class_id)
     took = (row.ended - row.started).total_seconds() if row.ended else None
-    return {"id": row.id, "class": cls.__name__ if cls else str(row.class_id), "request": json.loads(row.request),
+    return {"id": row.id, "class": name_of(row), "request": json.loads(row.request),
             "state": row.state, "reason": row.reason, "permanent": bool(row.permanent), "user": row.user, "host": row.host,
             "pid": row.pid, "started": row.started.isoformat(), "seconds": took, "log": row.log, "oid": row.oid}
+
+
+def name_of(row: Any) -> str:
+    """The name of the class of a job, with its package where that is not awe; the database knows it once it has an object of it."""
+    cls = class_of(row.class_id)
+    name = getattr(row, "class") or (f"class {row.class_id}" if cls.__elsewhere__ else cls.__mapping__.name)
+    return str(name).removeprefix("awe:")
 
 
 def bury_the_lost(database: Database) -> int:

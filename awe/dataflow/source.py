@@ -58,14 +58,20 @@ def reached(function: FunctionType, cls: type) -> Iterator[Callable[..., Any]]:
         if isinstance(found, ModuleType) and found.__name__.split(".", 1)[0] in ("awe", cls.__module__.split(".", 1)[0]):
             yield from (member for other in sorted(names) if is_code(member := getattr(found, other, None)))
         elif isinstance(found, type):
-            yield from (member for member in vars(found).values() if is_code(member) and in_awe(found))
+            yield from (member for member in vars(found).values() if is_code(member) and counts(found, cls))
         elif is_code(found):
             yield found
-        method = inspect.getattr_static(cls, name, None)
-        if is_code(method):
-            yield method
-        elif isinstance(method, property) and method.fget is not None:
-            yield method.fget
+        for method in methods(cls, name, every="super" in names):
+            if is_code(method):
+                yield method
+            elif isinstance(method, property) and method.fget is not None:
+                yield method.fget
+
+
+def methods(cls: type, name: str, *, every: bool) -> list[Any]:
+    """What `cls` calls `name`; where `super()` is spoken to, what its bases call so too."""
+    found = [vars(base)[name] for base in cls.__mro__ if name in vars(base)]
+    return found if every else found[:1]
 
 
 def code_names(code: Any) -> set[str]:
@@ -83,9 +89,9 @@ def is_code(found: Any) -> TypeGuard[Callable[..., Any]]:
         callable(found) and hasattr(found, "__wrapped__"))
 
 
-def in_awe(cls: type) -> bool:
-    """Whether a class is of this package."""
-    return cls.__module__.startswith("awe.") and not is_machinery(cls.__module__)
+def counts(found: type, cls: type) -> bool:
+    """Whether the methods of a class that is named are part of what makes `cls`: those of awe, and of its own package."""
+    return found.__module__.split(".", 1)[0] in ("awe", cls.__module__.split(".", 1)[0]) and not is_machinery(found.__module__)
 
 
 def unwrapped(function: Any) -> FunctionType:

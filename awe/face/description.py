@@ -9,6 +9,7 @@ from awe.face.values import listed, moment, plainly, shown
 from awe.persist.dbobject import DBObject
 from awe.persist.declare import Key, Parameter
 from awe.persist.identity import LEVELS
+from awe.persist.lineage import name_of_class
 from awe.persist.types import FOREVER, to_microseconds
 from awe.persist.value import keys_of
 
@@ -24,7 +25,7 @@ def describe(obj: DBObject) -> str:
 def title(obj: Any) -> str:
     """Class, identity and keys on one line."""
     keys = "  ".join(f"{name}={value}" for name, value in ({} if type(obj).__abstract__ else keys_of(obj)).items())
-    return f"{type(obj).__name__} {obj.object_id[:8]}{'' if obj.is_committed else ' (not committed)'}  {keys}".rstrip()
+    return f"{name_of_class(obj)} {obj.object_id[:8]}{'' if obj.is_committed else ' (not committed)'}  {keys}".rstrip()
 
 
 def lines(obj: Any) -> Iterator[tuple[str, str]]:
@@ -43,6 +44,8 @@ def lines(obj: Any) -> Iterator[tuple[str, str]]:
 
 def state(obj: Any) -> str:
     """The judgements of the user and of the system."""
+    if type(obj).__elsewhere__ and obj.quality_flags:
+        return f"{VALID.get(obj.is_valid, obj.is_valid)}, flags {obj.quality_flags:#x}, whose names its package knows"
     flags = flags_of(obj)
     return f"{VALID.get(obj.is_valid, obj.is_valid)}, {'flags ' + ', '.join(flags) if flags else 'no flags'}"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from awe.face.description import title
 from awe.persist import lineage
-from awe.persist.declare import number_of, slots
+from awe.persist.declare import name_of_slot, number_of, slots
 
 #: Members of a slot that go back to nothing are told on one line where they are more than so many.
 MEMBERS = 3
@@ -38,7 +38,7 @@ class Tree:
         """What the user of an object calls it."""
         user = self.objects.get(link.target)
         names = {number_of(name): name for name in slots(type(user))} if user is not None else {}
-        return names.get(link.slot, "input")
+        return names.get(link.slot) or name_of_slot(link.slot)
 
     def lines(self, depth: int | None = None, *, full: bool = False) -> Iterator[str]:
         """The tree, a line an object; what was shown before is shown once.

@@ -16,7 +16,6 @@ from awe.persist.columns import Columns, checked
 from awe.persist.declare import natural_key, number_of
 from awe.persist.identity import level_of
 from awe.persist.insert import allocate, creation_dates, note_files, note_spans, touch
-from awe.persist.keysets import key_sets_of
 from awe.persist.mapping import Mapped
 from awe.persist.mapping import Mapping as ClassMapping
 from awe.persist.record import FileRow
@@ -193,8 +192,8 @@ class _Bulk:
         """The digests of intervals, the natural key first, and of points in time; each key set once."""
         intervals: dict[Any, Sequence[bytes | None]] = {(class_name(self.cls), frozenset(natural_key(self.cls))): self.own}
         points: dict[Any, Sequence[bytes | None]] = {}
-        for asked in key_sets_of(self.cls):
-            found, key = points if asked.is_group else intervals, (class_name(asked.cls), frozenset(asked.names))
+        for asked in self.database.key_sets.of(self.cls):
+            found, key = points if asked.is_group else intervals, (asked.identity, frozenset(asked.names))
             if key not in found:
                 found[key] = selectors(key[0], {name: self.columns.key_texts(name) for name in asked.names}, self.n)
         return list(intervals.values()), list(points.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from awe.errors import QueryError
-from awe.persist.keysets import key_sets_of
+from awe.persist.keysets import HERE, KeySets
 from awe.persist.mapping import Mapped
 from awe.persist.rows import Row
 from awe.persist.selector import class_name, selector, span_of
@@ -24,8 +24,8 @@ class Found(NamedTuple):
         return self.intervals | self.points
 
 
-def found_by(obj: Mapped) -> Found:
-    """The digests under which `obj` can be found.
+def found_by(obj: Mapped, key_sets: KeySets = HERE) -> Found:
+    """The digests under which `obj` can be found; `key_sets` are those that a database knows of.
 
     Raises QueryError where a natural key has no value; a set of keys that some dependency asks by is left out then.
     """
@@ -36,10 +36,10 @@ def found_by(obj: Mapped) -> Found:
     own = selector(class_name(type(obj)), tuple(keys), tuple(keys.values()))
     intervals = {own}
     points: set[bytes] = set()
-    for asked in key_sets_of(type(obj)):
+    for asked in key_sets.of(type(obj)):
         values = [key_value(obj, name) for name in asked.names]
         if None not in values:
-            (points if asked.is_group else intervals).add(selector(class_name(asked.cls), asked.names, values))
+            (points if asked.is_group else intervals).add(selector(asked.identity, asked.names, values))
     return Found(own, frozenset(intervals), frozenset(points))
 
 

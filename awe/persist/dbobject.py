@@ -146,6 +146,8 @@ class DBObject(Mapped):
         raw = self.__dict__["_row"][ROOT.index(declared.column)]
         if declared.type is datetime.datetime:
             return from_microseconds(raw)
+        if declared.column == "class_id":
+            return self._class_name(raw)
         if declared.name == "object_id":
             return raw.hex()
         if declared.name in ("creator", "project"):
@@ -153,6 +155,12 @@ class DBObject(Mapped):
             with database.reading() as connection:
                 return database.names.name(connection, tables.user if declared.name == "creator" else tables.project, raw)
         return raw
+
+    def _class_name(self, class_id: int) -> str:
+        table = tables.class_
+        with self.__dict__["_database"].reading() as connection:
+            name = connection.scalar(sa.select(table.c.name).where(table.c.class_id == class_id))
+        return name or f"class {class_id}"
 
     def _to_be(self, declared: SystemAttribute[Any]) -> Any:
         """What a system attribute of an object that is not committed is going to be."""
@@ -214,15 +222,9 @@ class UnknownObject(DBObject):
     """An object of a class whose package is not installed: what all objects have can be read, and its lineage."""
 
     __abstract__ = True
+    __elsewhere__ = True
 
-    @property
-    def class_name(self) -> str:
-        """The class it really is of, as ``package:Class``."""
-        database, class_id = self.__dict__["_database"], self.__dict__["_row"][ROOT.index("class_id")]
-        table = tables.class_
-        with database.reading() as connection:
-            name = connection.scalar(sa.select(table.c.name).where(table.c.class_id == class_id))
-        return name or f"class {class_id}"
+    class_name = SystemAttribute(str, "the class it really is of, as package:Class", "class_id")
 
     def __repr__(self) -> str:
         return f"<UnknownObject {self.object_id[:8]} of {self.class_name}, which is not installed>"

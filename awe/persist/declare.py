@@ -288,7 +288,18 @@ def natural_key(cls: type) -> tuple[str, ...]:
 @once_per_class
 def slots(cls: type) -> dict[str, Dependency[Any] | DependencyList[Any]]:
     """The dependencies of `cls`, single and many, in the order of the page."""
-    return {name: value for name, value in declarations(cls).items() if isinstance(value, Dependency | DependencyList)}
+    found = {name: value for name, value in declarations(cls).items() if isinstance(value, Dependency | DependencyList)}
+    _slot_names.update({number_of(name): name for name in found})
+    return found
+
+
+#: What slots are called, by the number that stands for the name; of classes that are not here, where another has such a slot.
+_slot_names: dict[int, str] = {}
+
+
+def name_of_slot(number: int) -> str:
+    """The name of a slot of a class that is not installed, as far as a class that is has one of that name."""
+    return _slot_names.get(number, f"slot {number}")
 
 
 @once_per_class

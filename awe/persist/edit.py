@@ -134,7 +134,7 @@ def _allow(connection: sa.Connection, who: Identity, obj: Any, field: str, new: 
 
 def _rewrite(database: Database, connection: sa.Connection, obj: Any, root: Root, eligible: bool) -> None:
     """Bring the rows of `candidate` up to date: anew, since the interval is part of their key."""
-    found = found_by(obj)
+    found = found_by(obj, database.key_sets)
     rows = candidate_rows(found, root, eligible)
     connection.execute(sa.delete(tables.candidate).where(tables.candidate.c.oid == root.oid))
     write_rows(connection, tables.candidate, rows)

@@ -72,12 +72,16 @@ def differences(connection: sa.Connection) -> list[str]:
 
 
 def lift(connection: sa.Connection) -> None:
-    """Take all guards away, inside a transaction: for migrations, which `install` them again in the end."""
+    """Take the guards away, inside a transaction: for migrations, which `install` them again in the end.
+
+    Those of tables of packages that are not installed stay, since nobody here could write them anew.
+    """
     if connection.dialect.name == "sqlite":
-        for name in present(connection):
+        for name in present(connection).keys() & wanted(connection).keys():
             _run(connection, f'DROP TRIGGER "{name}"')
     else:
-        _run(connection, guard_postgresql.LIFT.format(prefix=PREFIX))
+        known = ", ".join(f"'{name}'" for name in tables.metadata.tables)
+        _run(connection, guard_postgresql.LIFT.format(prefix=PREFIX, tables=known))
 
 
 def _run(connection: sa.Connection, text: str) -> None:

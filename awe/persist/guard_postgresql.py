@@ -13,7 +13,7 @@ WHERE p.pronamespace = current_schema()::regnamespace AND starts_with(p.proname,
 
 LIFT = """DO $$ DECLARE one record; BEGIN
 FOR one IN SELECT t.tgname, t.tgrelid::regclass AS tab FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-WHERE c.relnamespace = current_schema()::regnamespace AND starts_with(t.tgname, '{prefix}') LOOP
+WHERE c.relnamespace = current_schema()::regnamespace AND starts_with(t.tgname, '{prefix}') AND c.relname IN ({tables}) LOOP
 EXECUTE format('DROP TRIGGER %I ON %s', one.tgname, one.tab); END LOOP; END $$"""
 
 REFUSE = """CREATE OR REPLACE FUNCTION {prefix}refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN

@@ -101,7 +101,7 @@ class _Writer:
         moments = creation_dates(len(self.records))
         for record, oid, moment in zip(self.records, self.oids, moments, strict=True):
             self.roots[oid] = self._root(record, oid, moment)
-            self.found[oid] = found_by(record.obj)
+            self.found[oid] = found_by(record.obj, self.database.key_sets)
         touched: set[bytes] = set()
         attached = []
         for record, oid in zip(self.records, self.oids, strict=True):

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from awe.errors import QueryError
 from awe.persist import batch, tables
-from awe.persist.declare import Parameter, number_of, slots
+from awe.persist.declare import Parameter, name_of_slot, number_of, slots
 from awe.persist.journal import changes_of
 from awe.persist.load import by_class, read, read_class
 from awe.persist.mapping import Mapped, class_of
@@ -144,7 +144,7 @@ def _direct(obj: Any, here: str, there: str) -> dict[str, list[tuple[int, Any]]]
     for row in rows:
         other = found.get(getattr(row, there))
         if other is not None:
-            pairs.setdefault(names.get(row.slot, f"slot {row.slot}"), []).append((row.pos, other))
+            pairs.setdefault(names.get(row.slot) or name_of_slot(row.slot), []).append((row.pos, other))
     return {name: pairs[name] for name in [*names.values(), *(set(pairs) - set(names.values()))] if name in pairs}
 
 
@@ -209,10 +209,15 @@ class Everything:
                 "ancestors": len(self.ancestors), "raw": [card(each) for each in self.raw]}
 
 
+def name_of_class(obj: Any) -> str:
+    """The name of the class of an object, with its package where that is not installed."""
+    return str(obj.class_name) if type(obj).__elsewhere__ else type(obj).__name__
+
+
 def card(obj: Any) -> dict[str, Any]:
     """What identifies an object, in plain values."""
     keys = keys_of(obj) if not type(obj).__abstract__ else {}
-    return {"class": type(obj).__name__, "object_id": obj.object_id, "keys": {name: _plain(value) for name, value in keys.items()},
+    return {"class": name_of_class(obj), "object_id": obj.object_id, "keys": {name: _plain(value) for name, value in keys.items()},
             "creation_date": obj.creation_date.isoformat(), "creator": obj.creator, "project": obj.project}
 
 
@@ -234,7 +239,8 @@ def _code(connection: sa.Connection, obj: Any) -> dict[str, Any]:
     row = connection.execute(sa.select(tables.recipe).where(tables.recipe.c.id == obj.recipe_id)).one_or_none()
     if row is None:
         return {}
-    return {"class": type(obj).__mapping__.name, "version": row.version, "digest": row.digest, "commit": row.git,
+    name = obj.class_name if type(obj).__elsewhere__ else type(obj).__mapping__.name
+    return {"class": name, "version": row.version, "digest": row.digest, "commit": row.git,
             "libraries": json.loads(row.env)}
 
 

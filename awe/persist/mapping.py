@@ -39,6 +39,7 @@ class Mapped:
     __declared__: ClassVar[dict[str, Declaration[Any]]] = {}
     __mapping__: ClassVar[Mapping]
     __part__: ClassVar[bool] = False
+    __elsewhere__: ClassVar[bool] = False
     blocking_flags: ClassVar[int] = -1
     raw_data: ClassVar[bool] = False
     scope_names: ClassVar[tuple[str, str, str]] = ("instrument", "chip", "filter")
@@ -208,7 +209,7 @@ def _refuse_identity(cls: type[Mapped]) -> None:
         return
     if cls.__module__ == "__main__":
         raise DeclarationError(f"{cls.__name__} is defined at the prompt or in a script, where no one else could load its objects; "
-                               "write it into a module of a package and import that")
+                               f"write it into a package of your own: `awe new target {cls.__name__} --package PKG` makes one")
     other = OBJECTS.get(number_of(class_name(cls)))
     if other is not None:
         raise DeclarationError(f"{class_name(cls)} in {cls.__module__} has the number of {class_name(other)} in {other.__module__}; "

@@ -66,7 +66,8 @@ def _compare(everything: Database, connection: sa.Connection, cls: type[Mapped],
     wanted: set[Row] = set()
     for obj in objects.values():
         root = Root._make(obj.__dict__["_row"])
-        wanted.update(candidate_rows(found_by(obj), root, is_eligible(root.is_valid, root.quality_flags, cls.blocking_flags)))
+        found, eligible = found_by(obj, everything.key_sets), is_eligible(root.is_valid, root.quality_flags, cls.blocking_flags)
+        wanted.update(candidate_rows(found, root, eligible))
     columns = [sa.type_coerce(column, sa.types.NullType()) for column in tables.candidate.c]
     statement = sa.select(*columns).where(among(tables.candidate.c.oid, everything.dialect))
     there = {tuple(row) for row in connection.execute(statement, numbers(oids, everything.dialect))}

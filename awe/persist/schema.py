@@ -5,8 +5,10 @@ tables of `awe` itself and of all classes that have been imported: import `awe.t
 """
 from __future__ import annotations
 
-import pathlib
-import sysconfig
+import tempfile
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,39 +16,67 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from awe.errors import SchemaError
-from awe.persist import guard, tables
+from awe.persist import guard, keysets, tables
+from awe.persist.branches import OWN, Branch, branch_of, branches, migrations, package_of, refuse_newer
 from awe.persist.session import open_engine
 from awe.persist.types import HexId, Instant, Real
 
-BESIDE = pathlib.Path(__file__).resolve().parents[2]
-
-
-def migrations() -> pathlib.Path:
-    """The folder of the versions: of this checkout, or as installed."""
-    if (BESIDE / "setup.cfg").exists() and (BESIDE / "migrations" / "env.py").exists():
-        return BESIDE / "migrations"
-    installed = pathlib.Path(sysconfig.get_path("data")) / "share" / "awe" / "migrations"
-    if not (installed / "env.py").exists():
-        raise SchemaError(f"the folder of migrations is neither {BESIDE / 'migrations'} nor {installed}; install awe again")
-    return installed
-
 
 def upgrade(url: str) -> None:
-    """Bring the database at `url` to the newest version; an empty one gets all tables."""
+    """Bring the database at `url` to the newest version, of awe and of every installed package; an empty one gets all tables."""
     engine = open_engine(url)
     try:
         with engine.connect() as connection:
+            refuse_newer(connection)
+            run_versions(connection)
             _begin(connection)
-            if version_differences(connection):
-                guard.lift(connection)
-                command.upgrade(config(connection), "head")
             guard.install(connection)
+            keysets.store(connection)
             connection.commit()
     finally:
         engine.dispose()
+
+
+def run_versions(connection: sa.Connection) -> None:
+    """Run the versions that a database lacks, of all packages; each package is one transaction, at whose end all guards stand."""
+    for branch in branches():
+        _begin(connection)
+        if _version_difference(connection, branch):
+            guard.lift(connection)
+            command.upgrade(config(connection, branch), "heads")
+            guard.install(connection)
+        connection.commit()
+
+
+def revise(package: str, message: str) -> Path | None:
+    """Write the next version of a package, from what differs between its last one and its classes; None where nothing does.
+
+    Raises
+    ------
+    NotFoundError
+        no package of that name is installed
+    SchemaError
+        its folder cannot be written to
+    """
+    branch = branch_of(package)
+    number = f"{max(map(int, branch.versions), default=0) + 1:04d}"
+    with tempfile.TemporaryDirectory() as folder:
+        engine = open_engine(f"sqlite:///{Path(folder) / 'empty.db'}")
+        try:
+            with engine.connect() as connection:
+                run_versions(connection)
+                if not compare(connection, [branch]):
+                    return None
+                branch.folder.mkdir(exist_ok=True)
+                command.revision(config(connection, branch), message, autogenerate=True, rev_id=number, version_path=str(branch.folder))
+        except PermissionError as error:
+            raise SchemaError(f"{branch.folder} cannot be written to ({error.strerror}); install {package} with `pip install -e`, "
+                              "from a folder that is yours") from error
+        finally:
+            engine.dispose()
+    return next(branch.folder.glob(f"{number}_*.py"))
 
 
 def check(url: str) -> list[str]:
@@ -54,7 +84,9 @@ def check(url: str) -> list[str]:
     engine = open_engine(url, create=False)
     try:
         with engine.connect() as connection:
-            return [*version_differences(connection), *compare(connection), *guard.differences(connection)]
+            versions, differences = version_differences(connection), compare(connection)
+            differences = differences if versions else list(map(with_way_out, differences))
+            return [*versions, *differences, *guard.differences(connection)]
     finally:
         engine.dispose()
 
@@ -63,38 +95,54 @@ def create_all(connection: sa.Connection) -> None:
     """Make all tables of the classes at once and call them up to date: for tests."""
     tables.metadata.create_all(connection)
     guard.install(connection)
-    command.stamp(config(connection), "head")
+    for branch in branches():
+        if branch.versions:
+            command.stamp(config(connection, branch), "heads")
 
 
-def config(connection: sa.Connection) -> Config:
-    """What Alembic has to know."""
-    found = Config(attributes={"connection": connection})
-    found.set_main_option("script_location", str(migrations()).replace("%", "%%"))
+def config(connection: sa.Connection, branch: Branch | None = None) -> Config:
+    """What Alembic has to know to work on one line of versions, that of awe where none is given."""
+    branch = branch or branch_of(OWN)
+    found = Config(cmd_opts=Namespace(quiet=True), attributes={"connection": connection, "options": options([branch])})
+    for name, value in (("script_location", migrations()), ("version_locations", branch.folder), ("path_separator", "newline")):
+        found.set_main_option(name, str(value).replace("%", "%%"))
     return found
 
 
 def version_differences(connection: sa.Connection) -> list[str]:
-    """Whether the database is older or newer than the code."""
-    there = set(MigrationContext.configure(connection).get_current_heads())
-    script = ScriptDirectory(str(migrations()))
-    ours = set(script.get_heads())
+    """Whether the database is older or newer than the code, and than the packages that are installed."""
+    return [said for branch in branches() if (said := _version_difference(connection, branch))]
+
+
+def _version_difference(connection: sa.Connection, branch: Branch) -> str:
+    context = MigrationContext.configure(connection, opts={"version_table": branch.version_table})
+    there, ours = set(context.get_current_heads()), set(branch.versions[-1:])
+    whose = "" if branch.package == OWN else f" of {branch.package}"
     if there == ours:
-        return []
-    known = {revision.revision for revision in script.walk_revisions()}
-    if there - known:
-        return [f"the database is at version {_listed(there)}, which this code does not know: it is older than the database; update awe"]
-    return [f"the database is at version {_listed(there)}, the code at {_listed(ours)}; run `awe db upgrade`"]
+        return ""
+    if there - set(branch.versions):
+        return (f"the database is at version {_listed(there)}{whose}, which this code does not know: it is older than the database; "
+                f"update {branch.package}")
+    return f"the database is at version {_listed(there)}{whose}, the code at {_listed(ours)}; run `awe db upgrade`"
 
 
-def compare(connection: sa.Connection) -> list[str]:
+def compare(connection: sa.Connection, only: list[Branch] | None = None) -> list[str]:
     """What tables, columns, indexes and types differ from those of the classes, in words."""
-    context = MigrationContext.configure(connection, opts=dict(OPTIONS))
+    context = MigrationContext.configure(connection, opts=options(branches() if only is None else only))
     return [in_words(difference) for difference in _flat(compare_metadata(context, tables.metadata))]
 
 
-def is_ours(thing: Any, name: str | None, kind: str, reflected: bool, other: Any) -> bool:
-    """Whether Alembic should look at it: tables of other packages have names with ``__`` and versions of their own."""
-    return kind != "table" or "__" not in (name or "")
+def looks_at(lines: list[Branch]) -> Callable[[Any, str | None, str, bool, Any], bool]:
+    """Which things Alembic looks at: the tables of some packages, and all that belongs to them."""
+    def is_ours(thing: Any, name: str | None, kind: str, reflected: bool, other: Any) -> bool:
+        return kind != "table" or any(branch.owns(name or "") for branch in lines)
+    return is_ours
+
+
+def options(lines: list[Branch]) -> dict[str, Any]:
+    """How Alembic compares and writes the tables of some packages."""
+    return {"compare_type": True, "include_object": looks_at(lines), "render_item": render_item, "render_as_batch": True,
+            "target_metadata": tables.metadata, "version_table": lines[0].version_table}
 
 
 def render_item(kind: str, thing: Any, context: Any) -> str | bool:
@@ -102,10 +150,6 @@ def render_item(kind: str, thing: Any, context: Any) -> str | bool:
     if kind == "type" and isinstance(thing, Instant | HexId | Real):
         return f"sa.{thing.impl_instance!r}"
     return False
-
-
-OPTIONS: dict[str, Any] = {"compare_type": True, "include_object": is_ours, "render_item": render_item, "render_as_batch": True,
-                           "target_metadata": tables.metadata}
 
 
 def in_words(difference: Any) -> str:
@@ -118,6 +162,12 @@ def in_words(difference: Any) -> str:
     if what.startswith("modify"):
         return f"column {about[1]}.{about[2]}: {what.removeprefix('modify_')} is {about[4]!r}, and should be {about[5]!r}"
     return f"{what.replace('_', ' ')} {getattr(about[0], 'name', None) or about[0]}"
+
+
+def with_way_out(said: str) -> str:
+    """A difference that no version brings about; of a package's own tables, with the command that writes one."""
+    package = package_of(said.split()[1].split(".")[0])
+    return said if package == OWN else f"{said}; `awe db revision {package}` writes the version that says so"
 
 
 def _listed(versions: set[str]) -> str:

@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from awe.errors import ForbiddenError, InstanceError, SchemaError, TransientError
-from awe.persist import filesystem, guard, names, tables
+from awe.persist import filesystem, guard, keysets, names, tables
+from awe.persist.branches import refuse_newer
 from awe.persist.identity import Identity
 
 T = TypeVar("T")
@@ -43,12 +44,15 @@ class Database:
         user, project and privileges
     objects
         the persistent objects that Python holds, by their row number: one row is one object
+    key_sets
+        the keys by which classes ask that were there at the last upgrade, also those that are not installed here
     """
 
     def __init__(self, engine: sa.Engine, identity: Identity) -> None:
         self.engine, self.identity = engine, identity
         self.objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self.names = names.NameBook()
+        self.key_sets = keysets.HERE
         self.lock = threading.Lock()
         self._thread = threading.local()
 
@@ -143,7 +147,7 @@ class Database:
     def seen_by(self, identity: Identity) -> Iterator[Database]:
         """The same database with the eyes of somebody else, and with objects of its own, as the current one of this thread."""
         other = Database(self.engine, identity)
-        other.names, other._thread = self.names, self._thread
+        other.names, other.key_sets, other._thread = self.names, self.key_sets, self._thread
         with using(other):
             yield other
 
@@ -190,7 +194,7 @@ def connect(url: str, *, user: str = "", project: str = "default", privileges: i
     InstanceError
         the database is not there, or lies on a network file system
     SchemaError
-        it has no tables
+        it has no tables, or is newer than the code
     """
     global _default
     engine = open_engine(url, durable=durable, create=create)
@@ -201,6 +205,9 @@ def connect(url: str, *, user: str = "", project: str = "default", privileges: i
             database.write(guard.install)
         if not sa.inspect(engine).has_table(tables.object_.name):
             raise SchemaError(f"{engine.url.render_as_string()} has no tables; `awe db upgrade` makes them")
+        with database.reading() as connection:
+            refuse_newer(connection)
+            database.key_sets = keysets.stored(connection)
         database.act_as(database.find_identity(user, project, privileges))
     except sa.exc.OperationalError as error:
         engine.dispose()

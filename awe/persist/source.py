@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from awe.errors import QueryError
 from awe.persist import tables
 from awe.persist.declare import Dependency, DependencyList, Part, SystemAttribute, number_of
-from awe.persist.mapping import Mapped
+from awe.persist.mapping import OBJECTS, UNKNOWN, Mapped
 from awe.persist.walk import Step, Walk
 
-NAMED = {"creator_id": tables.user, "project_id": tables.project}
+NAMED = {"creator_id": tables.user, "project_id": tables.project, "class_id": tables.class_}
 
 
 @dataclass
@@ -83,6 +83,8 @@ class Source:
         source._tables[tables.object_] = root
         if mapping.parent is None and of.__mro__[1] is Mapped:
             return source, root, []
+        if of.__elsewhere__:
+            return source, root, [root.c.class_id.not_in([number for number in OBJECTS if number != UNKNOWN])]
         return source, root, [root.c.class_id.in_([each.__mapping__.class_id for each in mapping.concrete()])]
 
     def column(self, name: str, *, needed: bool = False) -> sa.ColumnElement[Any]:
@@ -98,7 +100,7 @@ class Source:
         column: sa.ColumnElement[Any] = self._table(tables.object_, tables.object_, needed).c[declared.column]
         if declared.column in NAMED:
             names = NAMED[declared.column].alias()
-            return sa.select(names.c.name).where(names.c.id == column).scalar_subquery()
+            return sa.select(names.c.name).where(next(iter(names.primary_key)) == column).scalar_subquery()
         return column
 
     def value(self, step: Step, *, needed: bool = False) -> sa.ColumnElement[Any]:

@@ -207,6 +207,13 @@ class_ = sa.Table(
     sa.Column("schema_version", sa.Integer, nullable=False, server_default="1"),
 )
 
+key_set = sa.Table(
+    "key_set", metadata,
+    sa.Column("class", sa.String, primary_key=True, doc="package:Class of what is asked for"),
+    sa.Column("names", sa.String, primary_key=True, doc="by which keys, with commas"),
+    sa.Column("is_group", Small, primary_key=True, autoincrement=False, doc="1 where the members of a group are asked for"),
+)
+
 user = sa.Table(
     "awe_user", metadata,
     sa.Column("id", sa.Integer, primary_key=True),

@@ -14,22 +14,24 @@ INTRODUCTION = """Every class with what identifies it, what it is made from, wha
 What `Class.info()` prints at the prompt is the same."""
 
 
-def classes() -> list[type[Mapped]]:
-    """The classes that come with awe and have a table, raw data first."""
-    found = [cls for cls in subclasses() if cls.__module__.startswith("awe.targets.") and not cls.__abstract__]
+def classes(package: str = "awe") -> list[type[Mapped]]:
+    """The classes that come with a package and have a table, raw data first."""
+    within = "awe.targets." if package == "awe" else f"{package}."
+    found = [cls for cls in subclasses() if f"{cls.__module__}.".startswith(within) and not cls.__abstract__]
     return sorted(found, key=lambda cls: (issubclass(cls, Makeable), cls.__name__))
 
 
-def parts() -> list[type]:
-    """The kinds of measured values that are objects of their own."""
-    found = {declared.type for cls in classes() for declared in declarations(cls).values() if isinstance(declared, Part)}
+def parts(package: str = "awe") -> list[type]:
+    """The kinds of measured values that are objects of their own, of classes that come with a package."""
+    found = {declared.type for cls in classes(package) for declared in declarations(cls).values() if isinstance(declared, Part)}
     return sorted(found, key=lambda cls: cls.__name__)
 
 
-def targets() -> str:
-    """Every class."""
-    contents = [f"[{cls.__name__}](#{cls.__name__.lower()})" for cls in [*classes(), *parts()]]
-    return page("Classes", INTRODUCTION, " · ".join(contents), *(about(cls) for cls in classes()), *(about_part(cls) for cls in parts()))
+def targets(package: str = "awe") -> str:
+    """Every class of a package."""
+    whole, partial = classes(package), parts(package)
+    contents = [f"[{cls.__name__}](#{cls.__name__.lower()})" for cls in [*whole, *partial]]
+    return page("Classes", INTRODUCTION, " · ".join(contents), *map(about, whole), *map(about_part, partial))
 
 
 def about(cls: Any) -> str:

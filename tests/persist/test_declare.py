@@ -20,6 +20,7 @@ from awe.persist.declare import (
 from awe.persist.keysets import KeySet, key_sets_of
 from awe.persist.mapping import class_named, table_name
 from awe.persist.part import Part
+from awe.persist.selector import class_name
 
 
 def define(called: str, bases: tuple[type, ...] = (DBObject,), module: str = "persist_sky", /, **body) -> type:
@@ -54,13 +55,17 @@ def test_natural_keys_and_slots():
 
 
 def test_key_sets_are_registered_by_whoever_asks():
-    assert KeySet(RawFlat, ("chip", "filter"), True) in key_sets_of(RawFlat)
-    assert KeySet(RawScience, ("filter", "object"), True) in key_sets_of(RawScience)
-    assert KeySet(Chip, ("name",), False) in key_sets_of(Chip) and KeySet(Chip, ("name",), False) not in key_sets_of(Filter)
-    base = define("Asked", a=key(int, "x"), b=key(int, "y"))
+    assert KeySet(class_name(RawFlat), ("chip", "filter"), True) in key_sets_of(RawFlat)
+    assert KeySet(class_name(RawScience), ("filter", "object"), True) in key_sets_of(RawScience)
+    by_name = KeySet(class_name(Chip), ("name",), False)
+    assert by_name in key_sets_of(Chip) and by_name not in key_sets_of(Filter)
+    base = define("Asked", __abstract__=True, a=key(int, "x"), b=key(int, "y"))
     child = define("AskedChild", (base,))
-    define("Asking", single=depends_on(base, "one", same=("b",)))
-    assert key_sets_of(child) == key_sets_of(base) == [KeySet(base, ("b",), False)]
+    grandchild = define("AskedGrandchild", (child,))
+    define("Asking", single=depends_on(base, "one", same=("b",)), other=depends_on(child, "another", same=("a",)))
+    of_base, of_child = KeySet(class_name(base), ("b",), False), KeySet(class_name(child), ("a",), False)
+    assert set(key_sets_of(child)) == {of_base, of_child}
+    assert key_sets_of(grandchild) == [of_base], "what is made in another way does not take the place of what is asked for"
 
 
 @pytest.mark.parametrize("name", ["info", "commit", "oid", "value", "like", "in_", "_hidden", "creator", "scope", "raw_data"])
