@@ -106,6 +106,11 @@ LOOKING = (
         OBJECT, argument("--down", action="store_true", help="what was made from it instead"),
         argument("--depth", type=int, metavar="N", help="at most so many steps"),
         argument("--full", action="store_true", help="all members of large groups in full, not just the first"), JSON)),
+    Command("compare", "comparing", "compare", "what differs between two objects of one class, and where it begins", (
+        argument("first", metavar="ID", help="the beginning of an object_id, or the global name of a file"),
+        argument("second", metavar="ID"), JSON)),
+    Command("reproduce", "comparing", "reproduce", "make an object again from its recorded inputs and parameters; nothing is stored", (
+        OBJECT, JSON), details="Exit code 1 where it does not come out identical."),
     Command("jobs", "looking", "jobs", "what was made, by whom, how it ended, and why it failed", (
         argument("--failed", action="store_true", help="only what failed, with its log"),
         argument("--limit", type=int, default=50, metavar="N", help="at most so many (50)"), JSON)),

@@ -13,6 +13,7 @@ from awe.dataflow.moment import When
 from awe.dataflow.parameters import ParameterBook, scope_of
 from awe.dataflow.plan import Plan
 from awe.dataflow.planner import Options, Pars, Planner
+from awe.dataflow.reproduce import Reproduction, reproduce
 from awe.dataflow.request import Request, requests
 from awe.dataflow.run import Progress
 from awe.errors import AmbiguousError
@@ -107,6 +108,10 @@ class ProcessTarget(Makeable):
         plan = self.why()
         top = plan.tops[0]
         return plan.is_up_to_date and top.winner is not None and top.winner.oid == self.oid
+
+    def reproduce(self) -> Reproduction:
+        """Make it again from its recorded inputs and parameters, store nothing, and say whether it comes out identical."""
+        return reproduce(self)
 
 
 def number_of_workers(workers: int | None) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 import awe
 import awe.targets
 from awe.connection import connect
+from awe.dataflow.difference import difference
 from awe.dataflow.instance import Instance
 from awe.dataflow.pars import Pars
 from awe.dataflow.registry import target_classes
@@ -20,7 +21,7 @@ from awe.retrieval import retrieve
 def names(instance: Instance | None = None) -> dict[str, Any]:
     """Everything: all classes of targets, also of other packages, and the few functions that go with them."""
     found: dict[str, Any] = {"awe": awe, "Pars": Pars, "connect": connect, "context": context, "edit": edit, "retrieve": retrieve,
-                             "tell": tell, "lineage": lineage_tree, **plotting()}
+                             "tell": tell, "lineage": lineage_tree, "difference": difference, **plotting()}
     found.update({cls.__name__: cls for cls in target_classes()})
     found.update({name: getattr(awe.targets, name) for name in awe.targets.__all__})
     return found if instance is None else {**found, "instance": instance}
