@@ -49,7 +49,7 @@ def add_instrument(source: Path | str) -> Added:
 
     Raises InstrumentError where the file is wrong; then nothing has been written.
     """
-    definition = load(source if Path(source).exists() or "\n" in str(source) else shipped_path(str(source)))
+    definition = load(source if "\n" in str(source) or Path(source).exists() else shipped_path(str(source)))
     check_parameters(definition)
     instrument = Instrument(
         name=definition.name, telescope=definition.telescope or "", version=definition.version, utc_offset=definition.utc_offset,

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from awe.errors import AweError, HeaderError
+from awe.errors import AweError, FitsError, HeaderError, InstrumentError
 from awe.instruments import Definition, describe_reduced, identify, is_reduced, open_fits, plausible, translate
 from awe.instruments.fitsfile import FitsFile
 from awe.instruments.rawbytes import check_regular
@@ -31,7 +31,7 @@ def look(path: str, definitions: Iterable[Definition]) -> dict[str, Any]:
         check_regular(Path(path))
         sha256, size = hash_of(Path(path))
         with open_fits(path) as file:
-            definition = identify(file, definitions)
+            definition = camera_of(file, definitions)
             file.checksum = definition.checksum
             found = look_reduced(file, definition) if is_reduced(file, definition) else look_raw(file, definition)
             file.verify()
@@ -40,6 +40,17 @@ def look(path: str, definitions: Iterable[Definition]) -> dict[str, Any]:
         return {"path": path, ODD: " ".join(str(error).split())}
     except OSError as error:
         return {"path": path, ODD: f"{path}: cannot be read: {error.strerror or error}"}
+
+
+def camera_of(file: FitsFile, definitions: Iterable[Definition]) -> Definition:
+    """The camera a file comes from; one of tables alone is told apart from one of a camera that nobody knows."""
+    try:
+        return identify(file, definitions)
+    except InstrumentError as error:
+        if file.images() or not any(hdu.structure.kind == "table" for hdu in file.hdus):
+            raise
+        raise FitsError(f"{file.name}: holds tables and no image, so it is no frame; leave it out, or if it is a catalogue name it to "
+                        "`awe ingest-catalog`") from error
 
 
 def hash_of(path: Path) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from awe.errors import HeaderError, did_you_mean
@@ -89,7 +90,7 @@ class Rule:
 
     def _transformed(self, value: Value, source: Source) -> Value:
         for name, argument in self.steps:
-            if name == "date" and self.time is not None and not isinstance(value, int | float):
+            if name == "date" and self.time is not None and not isinstance(value, datetime):
                 value = parse_date(value, argument, self.time.apply(source))
             else:
                 value = TRANSFORMS[name](value, argument)

@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -197,3 +199,9 @@ def test_a_rule_is_refused_or_gives_a_value_or_a_header_error(name, argument, va
 )
 def test_stem(name, expected):
     assert stem(name) == expected
+
+
+@pytest.mark.parametrize("day", [20230605, "20230605", "2023-06-05"])
+def test_a_day_as_a_number_takes_its_time_from_the_other_card(day):
+    rule = read_rule({"keyword": "NIGHT", "date": "auto", "time": "UT"}, "header.date_obs", "file")
+    assert rule.apply(from_mapping({"NIGHT": day, "UT": "03:14:15.5"})) == datetime(2023, 6, 5, 3, 14, 15, 500000, UTC)
