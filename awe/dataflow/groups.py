@@ -29,6 +29,7 @@ class Groups:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self.looked_at: set[bytes] = set()
 
     def site(self, node: Node) -> Site:
         """The place and habits of the instrument that a node belongs to."""
@@ -61,6 +62,7 @@ class Groups:
             reaches[sel] = min(low, start), max(high, end)
         found = dict(zip(reaches, select.members(self.graph.connection, self.graph.sight,
                                                  [(sel, *reach) for sel, reach in reaches.items()]), strict=True))
+        self.looked_at.update(found, (member.own for members in found.values() for member in members))
         self._drop_unwanted({sel: slot for slot, sel, *_ in groups if is_makeable(slot.member)}, found)
         return [[member for member in found[sel] if start <= member.at < end] for _, sel, start, end in groups]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from awe.config import Config, load
 from awe.dataflow import outage
+from awe.dataflow.memory import Memory
 from awe.dataflow.select import Sight
 from awe.dataflow.site import Site
 from awe.errors import InstanceError, MissingFileError
@@ -27,6 +28,7 @@ class Instance:
     def __init__(self, config: Config, database: Database, store: Store, client: Client | None = None) -> None:
         self.config, self.database, self.store, self.client = config, database, store, client
         self.lock = threading.Lock()
+        self.memory = Memory()
 
     def path_of(self, sha256: str) -> Path:
         """Where the bytes of a file are on this machine; they are fetched where only a server has them.

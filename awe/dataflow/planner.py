@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from awe.dataflow import instance as instances
+from awe.dataflow import memory as memories
 from awe.dataflow.depth import cut
 from awe.dataflow.graph import Graph
 from awe.dataflow.instance import Instance
@@ -57,21 +59,31 @@ class Options:
 
 
 class Planner:
-    """Plans and carries out requests on one instance."""
+    """Plans and carries out requests on one instance.
 
-    def __init__(self, instance: Instance | None = None, options: Options | None = None) -> None:
+    A plan that found nothing to do is given again while nothing that it depends on has changed, unless `remember` is false.
+    """
+
+    def __init__(self, instance: Instance | None = None, options: Options | None = None, *, remember: bool = True) -> None:
         self.instance = instance or instances.current()
         self.options = options or Options()
+        self.remember = remember
 
     def plan(self, asked: Sequence[Request]) -> Plan:
         """Look at everything that `asked` stands on; nothing is made."""
         call = dict(self.options.pars or {})
         if call:
             check_call(call, target_classes())
-        database = self.instance.database
+        database, memory = self.instance.database, self.instance.memory
+        key = memories.key_of(self.instance, self.options, asked) if self.remember else None
         with database.snapshot() as connection, uninterrupted():
             book = ParameterBook(connection, database.identity.project_id, call)
             graph = Graph(connection, self.instance.eyes(), book, lambda cls, oids: load(database, oids, cls), self.instance.site)
+            now = memories.stamp(connection) if key is not None else (0, 0)
+            known = memory.recall(key, graph, now) if key is not None else None
+            if known is not None:
+                connection.exec_driver_sql("COMMIT")
+                return dataclasses.replace(known, tops=list(known.tops), asked=asked)
             tops = [graph.ask(one.cls, one.keys, one.at, fresh=self.options.fresh) for one in asked]
             graph.grow()
             nodes = [top.node for top in tops if top.node is not None]
@@ -79,6 +91,8 @@ class Planner:
                 cut(graph, nodes, self.options.depth)
             judge = Judge(graph, retry=self.options.retry, grow=self.options.grow)
             plan = Plan(nodes, judge.judge(nodes), asked, lambda some: self._complete(graph, some))
+            if key is not None:
+                memory.keep(key, plan, graph, now)
             connection.exec_driver_sql("COMMIT")
         graph.completing = lambda node: self._complete(graph, [node])
         return plan

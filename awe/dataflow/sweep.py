@@ -263,6 +263,19 @@ class Sweep:
             found.append(Group(WantNow._make(want), class_id, f",{listed_members},", is_same))
         return found
 
+    def depends_on(self, roots: Sequence[int], classes: Iterable[type], sels: Sequence[bytes]) -> bool:
+        """Whether anything below `roots`, or they themselves, asked for one of these digests, or has members known by one.
+
+        Nothing counts as looked at by that.
+        """
+        self.extend(roots, classes)
+        source = asked(self.connection, "touched", (("sel", "bytes"),), [(sel,) for sel in sels])
+        found = any(rows(self.connection, (
+            f"select 1 from {self.below} b {self.join} {table} t on t.target=b.oid where t.{column} in (select sel from {source}) limit 1"))
+            for table, column in (("want", "sel"), ("edge", "sel"), ("edge", "per")))
+        self.connection.exec_driver_sql(f"delete from {self.below}")
+        return found
+
     # ------------------------------------------------------------------ going up
 
     def above(self, oids: Sequence[int]) -> list[tuple[int, int, int]]:

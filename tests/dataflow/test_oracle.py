@@ -26,6 +26,7 @@ class History:
         self.observatory, self.choose, self.instance = observatory, choose, observatory.instance
         self.log: list[str] = []
         self.versions = {cls: cls.version for cls in TARGETS}
+        self.asked: list[list[Request]] = []
 
     def restore(self) -> None:
         for cls, version in self.versions.items():
@@ -119,6 +120,14 @@ class History:
     # ------------------------------------------------------------------ what is asked
 
     def request(self) -> list[Request]:
+        """A new question, or one that was asked before: what is remembered has to be what the full rule says."""
+        if self.asked and self.choose.random() < 0.4:
+            return self.choose.choice(self.asked)
+        found = self.new_request()
+        self.asked += [found] if found else []
+        return found
+
+    def new_request(self) -> list[Request]:
         cls = self.choose.choice(TARGETS)
         at = when(self.choose.choice((0, 0, 1, 2, 3, 4, 9, 13)), self.choose.choice((-1, 0.3, 5))) if self.choose.random() < 0.6 else None
         try:
