@@ -17,6 +17,8 @@ from awe.persist.mapping import class_of
 if TYPE_CHECKING:
     from awe.dataflow.graph import Graph
 
+REPLACED = Cause.REPLACED
+
 
 class Changes:
     """The exceptions among the objects of one graph."""
@@ -278,12 +280,13 @@ class Changes:
             node = nodes.get(target)
             if node is not None and node.has_changed_inputs and left(node, slot, group.members):
                 suspect.add((target, slot))
-        for target, slot, child in links:
-            node = nodes[child]
-            if node.others or node.marks:
-                known = self._groups.get((target, slot))
-                if known is not None and left(node, Slots.of(nodes[target].cls).source_of[slot], known.members):
-                    suspect.add((target, slot))
+        if self._groups:
+            for target, slot, child in links:
+                node = nodes[child]
+                if node.others or node.marks:
+                    known = self._groups.get((target, slot))
+                    if known is not None and left(node, Slots.of(nodes[target].cls).source_of[slot], known.members):
+                        suspect.add((target, slot))
         wants = [self._groups.pop(each).want for each in sorted(suspect)]
         self._compare_groups([(nodes[want.target], Slots.of(nodes[want.target].cls).name_of[want.slot], want) for want in wants])
         return bool(suspect)
@@ -306,7 +309,7 @@ def recorded_by(slot: DependencyList[Any], edges: list[EdgeNow]) -> dict[bytes, 
 def left(node: Node, slot: int, members: str) -> bool:
     """Whether what is picked now in the place of a recorded input of `node` is none of a group, or nothing at all."""
     for other in node.others:
-        if other.slot == slot and f",{other.oid}," not in members:
+        if other[1] == slot and f",{other[5]}," not in members:
             return True
     for mark in node.marks:
         if mark.edge is not None and mark.edge.slot == slot:
@@ -345,4 +348,4 @@ def replaced(mark: Mark) -> Reason:
 
 def replaced_by(other: Other) -> Reason:
     """The same of an input that cannot be made."""
-    return Reason(Cause.REPLACED, (class_of(other.class_id).__name__, other.input, other.object_id, Day(other.created)))
+    return Reason(REPLACED, (class_of(other.class_id).__name__, other.input, other.object_id, Day(other.created)))

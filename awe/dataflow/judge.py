@@ -23,6 +23,9 @@ from awe.persist.declare import DependencyList
 FEW = 3
 
 BLOCKED, WORK = frozenset({State.HELD, State.MISSING, State.NOT_VISIBLE}), frozenset(state for state in State if state.is_work)
+PLANNED = frozenset({State.TO_BE_MADE, State.OUT_OF_DATE})
+#: Those that are looked at for every node: the members of an Enum are slow to reach.
+NOT_CHECKED, OUT_OF_DATE = State.NOT_CHECKED, State.OUT_OF_DATE
 
 
 class Judge:
@@ -38,15 +41,20 @@ class Judge:
     def judge(self, tops: Iterable[Node]) -> list[Node]:
         """Give a state to all that `tops` stand on and that needs a look; return those, inputs before what is made of them."""
         levels = by_level(tops)
-        self._explain([node for level in levels for node in level if node.state is State.NOT_CHECKED and not node.exists])
+        self._explain([node for level in levels for node in level if node.winner is None and node.state is NOT_CHECKED])
         for level in levels:
-            judged = [node for node in level if node.state is State.NOT_CHECKED]
+            judged = [node for node in level if node.state is NOT_CHECKED]
             for node in judged:
                 if node.winner is None or node.restarted:
                     self._judge_planned(node)
+                elif node.is_bottom:
+                    if reasons := [replaced_by(other) for other in node.others if other.differs]:
+                        node.state, node.reasons = OUT_OF_DATE, reasons
+                    else:
+                        node.state = State.UP_TO_DATE
                 else:
                     self._judge_existing(node)
-            self.past.look([node for node in judged if node.state in (State.TO_BE_MADE, State.OUT_OF_DATE)])
+            self.past.look([node for node in judged if node.state in PLANNED])
         return [node for level in levels for node in level]
 
     # ------------------------------------------------------------------ objects that exist
@@ -54,7 +62,7 @@ class Judge:
     def _judge_existing(self, node: Node) -> None:
         reasons = [replaced_by(other) for other in node.others if other.differs] if node.others else []
         waiting = [child for child in node.stands_on if child.state in WORK] if node.stands_on else []
-        is_unchecked = any(child.state is State.NOT_CHECKED for child in node.stands_on)
+        is_unchecked = any(child.state is NOT_CHECKED for child in node.stands_on)
         bad: list[Mark] = []
         for mark in node.marks:
             child = mark.ask.node

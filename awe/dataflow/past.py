@@ -64,7 +64,11 @@ class Past:
         failed, leased = self._marks_of_jobs()
         if leased or (failed and node.cls.__mapping__.class_id in failed):  # type: ignore[attr-defined]
             return True
-        return node.restarted or not any(other.differs and other.is_new for other in node.others)
+        if not node.restarted:
+            for other in node.others:
+                if other.differs and other.is_new:
+                    return False
+        return True
 
     def _marks_of_jobs(self) -> tuple[frozenset[int], bool]:
         """The classes of which some job failed for good, and whether anything is being made."""

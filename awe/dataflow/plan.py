@@ -9,7 +9,7 @@ from typing import Any
 
 from awe.dataflow.node import Ask, Node
 from awe.dataflow.request import Request
-from awe.dataflow.state import State
+from awe.dataflow.state import WORK, State
 
 MARK = {State.UP_TO_DATE: "=", State.TO_BE_MADE: "+", State.OUT_OF_DATE: "~", State.UNDECIDED: "?", State.HELD: "!",
         State.MAY_GROW: "^", State.BEING_MADE: "*", State.MISSING: "x", State.NOT_VISIBLE: "x", State.NOT_CHECKED: "."}
@@ -49,11 +49,11 @@ class Plan:
     @functools.cached_property
     def todo(self) -> list[Node]:
         """The nodes there is something to do about, in order: what is wanted, and what that waits for."""
-        wanted = [top for top in dict.fromkeys(self.tops) if top.state.is_work]
+        wanted = [top for top in dict.fromkeys(self.tops) if top.state in WORK]
         seen = set(wanted)
         for node in wanted:
             for child in node.known():
-                if child not in seen and child.state.is_work:
+                if child.state in WORK and child not in seen:
                     seen.add(child)
                     wanted.append(child)
         return [node for node in self.looked_at if node in seen]

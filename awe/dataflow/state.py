@@ -11,6 +11,7 @@ from awe.persist.types import from_microseconds
 class State(enum.Enum):
     """What is to be done about one target."""
 
+    __hash__ = object.__hash__  # there is one of each; that of Enum takes three times as long
     UP_TO_DATE = "up to date"
     TO_BE_MADE = "to be made"
     OUT_OF_DATE = "out of date"
@@ -63,6 +64,9 @@ class Cause(enum.Enum):
     SHARES = "the same was made before as {0}: its result is shared"
     LEASED = "being made by {0}"
 
+    def __init__(self, words: str) -> None:
+        self.words = words
+
 
 class Day(int):
     """A moment in microseconds since 1970 that is told by its date."""
@@ -86,7 +90,7 @@ class Reason(NamedTuple):
     @property
     def text(self) -> str:
         """The reason in words."""
-        return self.cause.value.format(*[each.hex()[:8] if type(each) is bytes else each for each in self.about]).strip()
+        return self.cause.words.format(*[each.hex()[:8] if type(each) is bytes else each for each in self.about]).strip()
 
     def __str__(self) -> str:
         return self.text
