@@ -154,6 +154,11 @@ KEEPING = (
     Command("invalidate", "validity", "invalidate", "say that an object is bad, and is to be used no more", (
         OBJECT, argument("--why", required=True, metavar="TEXT", help="the reason, kept in the change log"),
         argument("--alone", action="store_true", help="leave objects of the same value as they are"), JSON)),
+    Command("changes", "history", "changes", "the change log: who edited what, when and why; the latest first", (
+        argument("id", nargs="?", metavar="ID", help="of one object; without it of all that can be seen"),
+        argument("--limit", type=int, default=50, metavar="N", help="at most so many (50)"), JSON)),
+    Command("undo", "history", "undo", "take edits back, by their numbers in the change log; all or none", (
+        argument("seqs", nargs="+", type=int, metavar="SEQ", help="what `awe changes` numbers them"), WHY, JSON)),
     Command("fsck", "upkeep", "fsck", "compare rows, files and candidates; exit code 1 where something is missing or damaged", (
         argument("--contents", action="store_true", help="read all files, and compare them with their SHA-256"),
         argument("--repair", action="store_true", help="remove what was half-written, bring back what is needed from the trash, and write "

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,12 +11,13 @@ from awe.errors import ForbiddenError, NotFoundError, QueryError
 from awe.persist import project, tables
 from awe.persist.identity import ASTROWISE, LEVELS, Identity
 from awe.persist.insert import touch
-from awe.persist.journal import Line, note_change
+from awe.persist.journal import Change, Line, note_change
 from awe.persist.judge import judge
 from awe.persist.mapping import Mapped
 from awe.persist.project import Project, is_manager
 from awe.persist.publish import Publication, publish
 from awe.persist.session import Database, current
+from awe.persist.undo import undo
 from awe.persist.user import User, somebody, users
 
 
@@ -101,6 +103,10 @@ class Context:
     def validate(self, obj: Any, why: str, *, qualified: bool = False, alone: bool = False) -> list[Any]:
         """Say that an object is good, `qualified` in spite of its flags; with those of the same value, as `invalidate`."""
         return judge(obj, 2 if qualified else 1, why, alone=alone)
+
+    def undo(self, seqs: int | Iterable[int], why: str) -> list[Change]:
+        """Take edits back, by their numbers in the change log, as `obj.changes` tells them (see `undo`)."""
+        return undo(seqs, why)
 
     def visible(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """The criterion of what may be seen, on `object`, `candidate` or an alias of one of them."""

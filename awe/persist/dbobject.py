@@ -19,6 +19,7 @@ from awe.persist.declare import (
 )
 from awe.persist.declare import Part as HasOne
 from awe.persist.insert import insert
+from awe.persist.journal import Change, lines
 from awe.persist.load import ROOT, read
 from awe.persist.mapping import OBJECTS, UNKNOWN, Mapped
 from awe.persist.part import coerced
@@ -206,6 +207,16 @@ class DBObject(Mapped):
         linked = [Input(name, 0, getattr(self, name)) for name in mapping.links if getattr(self, name) is not None]
         members = [Input(name, pos, member) for name in mapping.lists for pos, member in enumerate(getattr(self, name))]
         return Record(self, [*linked, *members])
+
+    @property
+    def changes(self) -> list[Change]:
+        """What was edited since it was committed: who changed what, when and why, the oldest first."""
+        if not self.is_committed:
+            return []
+        database = self.__dict__["_database"]
+        seen = sa.exists().where(tables.object_.c.oid == self.oid, database.identity.visible(tables.object_))
+        with database.reading() as connection:
+            return lines(connection, tables.change.c.oid == self.oid, seen)
 
     def inverse_objects(self) -> list[Any]:
         """The objects that refer to this one, the oldest first, as far as they can be seen."""

@@ -1,7 +1,7 @@
 """The few things that may change after the commit, such as validity, time stamps and privileges; each with a line in the change log."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -50,8 +50,12 @@ def edit(obj: Any, field: str, value: Any, why: str, *, blocking: int | None = N
     edit_all([obj], field, value, why, blocking=blocking)
 
 
-def edit_all(objects: Iterable[Any], field: str, value: Any, why: str, *, blocking: int | None = None) -> None:
-    """Change one field of several objects, all in one transaction."""
+def edit_all(objects: Iterable[Any], field: str, value: Any, why: str, *, blocking: int | None = None,
+             undo_of: Mapping[int, int] | None = None) -> None:
+    """Change one field of several objects, all in one transaction.
+
+    `undo_of` says, by the row numbers of objects, which lines of the change log are taken back.
+    """
     objects = list(objects)
     database = current()
     who = database.identity
@@ -65,16 +69,17 @@ def edit_all(objects: Iterable[Any], field: str, value: Any, why: str, *, blocki
         if type(obj).__abstract__:
             raise ForbiddenError(f"{obj!r}: nothing of it can be edited before its package is installed")
     if field == "privileges" and objects:
-        publish(objects, stamp(_coerced(objects[0], field, value), 0), why)
+        publish(objects, stamp(_coerced(objects[0], field, value), 0), why, undo_of=undo_of)
         return
 
     def work(connection: sa.Connection) -> None:
         for obj in objects:
-            _edit(database, connection, obj, field, value, why, blocking)
+            _edit(database, connection, obj, field, value, why, blocking, (undo_of or {}).get(obj.oid))
     database.write(work)
 
 
-def _edit(database: Database, connection: sa.Connection, obj: Any, field: str, value: Any, why: str, blocking: int | None) -> None:
+def _edit(database: Database, connection: sa.Connection, obj: Any, field: str, value: Any, why: str, blocking: int | None,
+          undo_of: int | None) -> None:
     who, table, column = database.identity, tables.object_, EDITED[field]
     row = connection.execute(sa.select(*map(raw, table.c)).where(table.c.oid == obj.oid, who.visible(table))).one_or_none()
     if row is None:
@@ -86,7 +91,7 @@ def _edit(database: Database, connection: sa.Connection, obj: Any, field: str, v
     _allow(connection, who, obj, field, new, row)
     changed: Any = {column: new}
     root = Root._make(row)._replace(**changed)
-    note_change(connection, Line(obj.oid, field, old, new), who.user_id, why)
+    note_change(connection, Line(obj.oid, field, old, new, undo_of), who.user_id, why)
     _rewrite(database, connection, obj, root, is_eligible(root.is_valid, root.quality_flags,
                                                           type(obj).blocking_flags if blocking is None else blocking))
     database.after_commit(lambda: obj.__dict__.update(_row=tuple(root)))

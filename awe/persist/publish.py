@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -95,7 +95,8 @@ class Publication:
         return f"{counts} to {LEVELS[self.privileges]} ({self.privileges}), with {self.files} files"
 
 
-def publish(objects: Iterable[Any], privileges: int, why: str = "", *, closure: bool = False, dry_run: bool = False) -> Publication:
+def publish(objects: Iterable[Any], privileges: int, why: str = "", *, closure: bool = False, dry_run: bool = False,
+            undo_of: Mapping[int, int] | None = None) -> Publication:
     """Give objects other privileges.
 
     Parameters
@@ -110,6 +111,8 @@ def publish(objects: Iterable[Any], privileges: int, why: str = "", *, closure: 
         whether what they were made from is raised too, as far as their new readers could not see it
     dry_run
         whether it is only told what would be done, and what stands in the way
+    undo_of
+        which lines of the change log are taken back, by the row numbers of objects
 
     Raises
     ------
@@ -125,11 +128,11 @@ def publish(objects: Iterable[Any], privileges: int, why: str = "", *, closure: 
         if "_row" not in obj.__dict__:
             raise QueryError(f"{obj!r} is not committed; set privileges as an attribute")
         roots.append(obj.oid)
-    return database.write(lambda connection: _publish(database, connection, roots, privileges, why, closure, dry_run))
+    return database.write(lambda connection: _publish(database, connection, roots, privileges, why, closure, dry_run, undo_of or {}))
 
 
 def _publish(database: Database, connection: sa.Connection, roots: list[int], privileges: int, why: str, closure: bool,
-             dry_run: bool) -> Publication:
+             dry_run: bool, undo_of: Mapping[int, int]) -> Publication:
     found = _looked_at(database, connection, roots, privileges)
     asked = set(roots)
     changing = [step for step in found if (step.oid in asked or closure) and step.was != step.privileges]
@@ -143,8 +146,8 @@ def _publish(database: Database, connection: sa.Connection, roots: list[int], pr
         return told
     if refused:
         raise ForbiddenError(_in_words(told))
-    note_changes(connection, [Line(step.oid, "privileges", step.was, privileges) for step in changing], database.identity.user_id,
-                 why or f"published as {LEVELS[privileges]}")
+    note_changes(connection, [Line(step.oid, "privileges", step.was, privileges, undo_of.get(step.oid)) for step in changing],
+                 database.identity.user_id, why or f"published as {LEVELS[privileges]}")
     sels = connection.scalars(sa.select(tables.candidate.c.sel).distinct().where(among(tables.candidate.c.oid, database.dialect)),
                               numbers([step.oid for step in changing], database.dialect))
     touch(connection, {bytes(sel) for sel in sels})

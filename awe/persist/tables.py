@@ -160,9 +160,9 @@ change = sa.Table(
     sa.Column("old", sa.String),
     sa.Column("new", sa.String),
     sa.Column("who", sa.Integer, nullable=False),
-    sa.Column("when", Instant, nullable=False),
+    sa.Column("when", Instant, nullable=False, index=True),
     sa.Column("why", sa.String, nullable=False, server_default=""),
-    sa.Column("undo_of", RowId),
+    sa.Column("undo_of", RowId, index=True),
 )
 
 touched = sa.Table(

@@ -87,3 +87,16 @@ def test_publish_of_nothing_and_to_nowhere(chips, awe):
     assert awe("publish", chips[0], "--privileges", 1).out == "brought nothing to MyDB (1), with 0 files\n"
     assert "1 MyDB" in awe("publish", chips[0], "--privileges", 9).complaint
     assert "neither" in awe("publish", "ffffffff", "--privileges", 3).complaint
+
+
+def test_changes_and_undo(chips, awe, monkeypatch):
+    assert awe("invalidate", chips[0], "--why", "a scratch").code == 0
+    (line,) = awe("changes", chips[0], "--json").json
+    assert (line["field"], line["old"], line["new"], line["who"], line["why"]) == ("is_valid", 1, 0, "ann", "a scratch")
+    assert line["object_id"] == chips[0] and "a scratch" in awe("changes").out
+    assert as_user(monkeypatch, "bob", "changes", "--json").json == []
+    (back,) = awe("undo", line["seq"], "--why", "dust", "--json").json
+    assert (back["undo_of"], back["new"]) == (line["seq"], 1)
+    assert f"change {back['seq']} by ann (dust) undid it later" in awe("undo", line["seq"], "--why", "again").complaint
+    assert "there is no change 999" in awe("undo", 999, "--why", "x").complaint
+    assert "give how many" in awe("changes", "--limit", 0).complaint
