@@ -166,6 +166,16 @@ KEEPING = (
     Command("gc", "upkeep", "gc", "take away files that nothing refers to", (
         argument("--dry-run", action="store_true", help="only count"),
         argument("--min-age", type=float, default=24.0, metavar="HOURS", help="younger files stay (24)"), JSON)),
+    Command("backup", "moving", "backup", "copy the whole instance, while others work on it", (
+        argument("directory", metavar="DIR", help="a new directory, or that of an earlier backup, to which what is new is added"), JSON),
+        details="On SQLite the directory is an instance that can be used as it is; of PostgreSQL it holds what pg_dump wrote."),
+    Command("export", "moving", "export", "write a project, with all that it stands on and its files, into one directory", (
+        argument("project", metavar="PROJECT"),
+        argument("directory", metavar="DIR", help="a new directory"), JSON)),
+    Command("import", "moving", "bring", "bring in what `awe export` wrote, with its identity; a dry run without --commit", (
+        argument("directory", metavar="DIR", help="what `awe export` wrote"),
+        argument("--commit", action="store_true", help="write; without it everything is verified, and nothing is written"), JSON),
+        details="All comes in, or nothing. What is there already stays as it is. Named are the objects that take the place of others."),
     Command("serve files", "serving", "serve_files", "serve the files of this instance over HTTP", (
         argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1)"),
         argument("--port", type=int, default=8000, help="the port to listen at (8000)"),

@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -253,12 +253,17 @@ def note_files(database: Database, connection: sa.Connection, files: Sequence[tu
     """Keep the rows of files, by the row number of their object, and of their contents, which objects may share."""
     if not files:
         return
-    statement = (f"INSERT INTO file (sha256, size) VALUES ({'?, ?' if database.dialect == 'sqlite' else '%s, %s'}) "
-                 "ON CONFLICT (sha256) DO NOTHING")
-    contents = {bytes.fromhex(file.sha256): file.size for _, file in files}
-    connection.exec_driver_sql(statement, sorted(contents.items()))
+    note_contents(connection, {bytes.fromhex(file.sha256): file.size for _, file in files})
     write_rows(connection, tables.object_file, [(oid, file.role, file.ext, bytes.fromhex(file.sha256), file.global_name)
                                                 for oid, file in files])
+
+
+def note_contents(connection: sa.Connection, sizes: Mapping[bytes, int]) -> None:
+    """Keep the rows of contents: SHA-256 -> size; one that is known stays."""
+    statement = (f"INSERT INTO file (sha256, size) VALUES ({'?, ?' if connection.dialect.name == 'sqlite' else '%s, %s'}) "
+                 "ON CONFLICT (sha256) DO NOTHING")
+    if sizes:
+        connection.exec_driver_sql(statement, sorted(sizes.items()))
 
 
 def _attach(database: Database, written: list[tuple[Mapped, Root, dict[str, int | None]]]) -> None:

@@ -11,8 +11,8 @@ from awe.persist.among import among, numbers
 from awe.persist.candidates import candidate_rows, found_by, is_eligible
 from awe.persist.identity import EVERYBODY
 from awe.persist.insert import Root, note_spans, touch
-from awe.persist.load import read_class
-from awe.persist.mapping import OBJECTS, UNKNOWN, Mapped
+from awe.persist.load import by_class, read_class
+from awe.persist.mapping import OBJECTS, UNKNOWN, Mapped, class_of
 from awe.persist.rows import Row, write_rows
 from awe.persist.session import Database
 
@@ -42,6 +42,15 @@ def rebuild_candidates(database: Database, *, dry: bool = False) -> Rebuilt:
                         _mend(database, connection, missing, wrong)
         return total
     return database.write(work)
+
+
+def fill_candidates(database: Database, connection: sa.Connection, oids: list[int]) -> None:
+    """Write the rows of `candidate` of objects that were written without, in a transaction."""
+    with database.seen_by(EVERYBODY) as everything:
+        for start in range(0, len(oids), BLOCK):
+            for class_id, group in by_class(everything, oids[start:start + BLOCK]).items():
+                missing, wrong = _compare(everything, connection, class_of(class_id), group)
+                _mend(database, connection, missing, wrong)
 
 
 def _orphans(connection: sa.Connection, dry: bool) -> Rebuilt:
