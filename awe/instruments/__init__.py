@@ -11,6 +11,7 @@ from awe.instruments.definition import Definition, load, shipped
 from awe.instruments.filters import FilterDefinition
 from awe.instruments.fitsfile import FitsFile, Hdu, Limits, open_fits
 from awe.instruments.identify import identify
+from awe.instruments.keptfile import kept_pixels
 from awe.instruments.night import midnight_of, night_of, night_window
 from awe.instruments.nominal import nominal_cards
 from awe.instruments.reduced import Plane, ReducedDescription, describe_reduced, is_reduced
@@ -37,6 +38,7 @@ __all__ = [
     "describe_reduced",
     "identify",
     "is_reduced",
+    "kept_pixels",
     "load",
     "midnight_of",
     "night_of",

@@ -149,7 +149,7 @@ class FitsFile:
         self._verify(hdu, content)
         if hdu.structure.compressed:
             return decompress(self.name, hdu.raw, hdu.structure, self._stored(hdu), content)
-        return _scaled(hdu, np.frombuffer(content, dtype=hdu.structure.dtype, count=hdu.structure.pixels))
+        return scaled(hdu.structure, np.frombuffer(content, dtype=hdu.structure.dtype, count=hdu.structure.pixels))
 
     def verify(self) -> None:
         """Verify the checksums of all HDUs, those without pixels included."""
@@ -212,9 +212,7 @@ class FitsFile:
                                 "the file again")
             blocks += block
             if _has_end(block):
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", AstropyWarning)  # odd keywords; what is needed is checked by name
-                    return Header.fromstring(bytes(blocks).translate(_PRINTABLE).decode("ascii"))
+                return parsed(bytes(blocks))
             if len(blocks) > self.limits.header_bytes:
                 raise FitsError(f"{self.name}: has a header of more than {self.limits.header_bytes} bytes, the limit; take out "
                                 "cards that nobody needs")
@@ -271,13 +269,19 @@ def _card(header: Header, keyword: str | tuple[str, int], where: str) -> Value |
         raise FitsError(f"{where}{error}") from None
 
 
+def parsed(blocks: bytes) -> Header:
+    """The header that some blocks hold."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyWarning)  # odd keywords; what is needed is checked by name
+        return Header.fromstring(blocks.translate(_PRINTABLE).decode("ascii"))
+
+
 def _has_end(block: bytes) -> bool:
     return any(block[at:at + 80].rstrip() == b"END" for at in range(0, len(block), 80))
 
 
-def _scaled(hdu: Hdu, data: NDArray[Any]) -> NDArray[Any]:
-    """Apply BZERO, BSCALE and BLANK."""
-    structure = hdu.structure
+def scaled(structure: Structure, data: NDArray[Any]) -> NDArray[Any]:
+    """Apply BZERO, BSCALE and BLANK to pixels as they are stored."""
     image = data.reshape(structure.shape)
     native = image.astype(image.dtype.newbyteorder("="))
     blank = structure.blank if image.dtype.kind in "iu" else None

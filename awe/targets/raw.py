@@ -9,7 +9,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from awe.dataflow.lifecycle import Stored
-from awe.instruments import FitsFile, open_fits
+from awe.instruments import FitsFile, kept_pixels, open_fits
 from awe.persist.declare import attribute, depends_on, has_one, key
 from awe.science.amplifier import Assembled, assemble
 from awe.science.wcs import read_wcs
@@ -48,8 +48,7 @@ class RawFrame(Stored):
 
     def hdus(self) -> dict[int, NDArray[Any]]:
         """The raw pixels of the HDUs this chip lies in."""
-        with self.open() as file:
-            return {index: file.pixels(index) for index in sorted({one["hdu"] for one in self.amplifier_list})}
+        return kept_pixels(self.path("raw"), sorted({one["hdu"] for one in self.amplifier_list}), self.original_name)
 
     @property
     def amplifier_list(self) -> list[dict[str, Any]]:

@@ -1,0 +1,187 @@
+"""Which calibration each frame of three nights was reduced with, and why, against tables written by hand.
+
+The camera is known from its TOML file alone.
+"""
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from awe.config import Config
+from awe.dataflow.instance import open_instance
+from awe.fileserver import Store
+from awe.ingest import add_instrument, ingest
+from awe.persist import session
+from awe.persist.edit import edit
+from awe.targets import (
+    DomeFlat,
+    MasterBias,
+    MasterDark,
+    RawBiasFrame,
+    RawDomeFlatFrame,
+    ReducedScienceFrame,
+)
+from awe.targets.instrument import sites
+from tests.conftest import new_database, postgresql_server
+from tests.scenario import camera
+
+#: Frame -> nights of bias, dark and flat; the way the selection rule goes by the table of `camera`.
+#: Night 1 has no darks; its frames lie after the midpoint between the darks of nights 0 and 2.
+TABLE = {
+    "n0-sky-g": (0, 0, 0), "n0-sky-r": (0, 0, 0),
+    "n1-sky-g": (1, 2, 1), "n1-sky-r": (1, 2, 1),
+    "n2-sky-g": (2, 2, 2), "n2-sky-r": (2, 2, 2),
+}
+#: The chip whose biases of night 2 are saturated takes those of night 1, which are valid for a day and a half.
+FAILING = {**TABLE, "n2-sky-g": (1, 2, 2), "n2-sky-r": (1, 2, 2)}
+#: How many raws are behind each kind of calibration of a night.
+RAWS = {"bias": {0: 4, 1: 4, 2: 8}, "dark": {0: 3, 2: 3}, "g": {0: 3, 1: 3, 2: 3}, "r": {0: 3, 1: 2, 2: 3}}
+
+
+def expected(chip: str) -> dict[str, tuple[int, int, int]]:
+    return FAILING if chip == camera.FAILING else TABLE
+
+
+def night_of(calibration) -> int:
+    """The night that a calibration belongs to."""
+    return (calibration.anchor - camera.START).days
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> list[Path]:
+    return camera.write(tmp_path_factory.mktemp("mosaic32"))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def instance(request, files, tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    address = new_database(postgresql_server()) if request.param == "postgresql" else "sqlite:///awe.db"
+    config = Config(home=home, database=address, user="ann")
+    session.connect(config.url, user="ann", create=True).close()
+    Store.create(config.store_path)
+    opened = open_instance(config)
+    add_instrument(Path(__file__).parent / "mosaic32.toml")
+    opened.site = sites()
+    report = ingest(files, commit=True)
+    assert report.counts() == {"ingested": len(files)}, str(report)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def reduced(instance) -> dict[tuple[str, str], ReducedScienceFrame]:
+    """All frames of all chips, by chip and exposure."""
+    return by_chip()
+
+
+def by_chip() -> dict[tuple[str, str], ReducedScienceFrame]:
+    """All frames up to date, by chip and exposure."""
+    return {(frame.chip.name, frame.exposure): frame for frame in ReducedScienceFrame.get_all(instrument="mosaic32")}
+
+
+def used(frames) -> dict[tuple[str, str], tuple[int, int, int]]:
+    """The nights of bias, dark and flat that each frame was reduced with."""
+    return {key: (night_of(frame.bias), night_of(frame.dark), night_of(frame.flat)) for key, frame in frames.items()}
+
+
+def differing(frames, table) -> dict[tuple[str, str], tuple]:
+    """Where the nights used are not those of a table: what was used and what should have been."""
+    return {key: (nights, table(key[0])[key[1]]) for key, nights in used(frames).items() if nights != table(key[0])[key[1]]}
+
+
+def test_every_chip_of_every_exposure_is_there(reduced):
+    assert len(reduced) == 32 * 6
+    assert Counter(chip for chip, _ in reduced) == dict.fromkeys(camera.CHIPS, 6)
+
+
+def test_bad_raws_are_flagged_and_no_others(instance, reduced):
+    flagged = {(raw.chip.name, raw.exposure) for cls in (RawBiasFrame, RawDomeFlatFrame) for raw in cls.quality_flags > 0}
+    saturated = {(camera.FAILING, frame.name) for frame in camera.frames() if frame.kind == "zero" and frame.night == 2}
+    assert flagged == saturated | {(chip, camera.LAMP_OFF) for chip in camera.CHIPS}
+
+
+def test_each_frame_used_the_calibrations_of_the_table(reduced):
+    assert not differing(reduced, expected)
+
+
+def test_each_calibration_is_made_of_the_raws_of_its_night(reduced):
+    for (chip, exposure), frame in reduced.items():
+        bias, dark, flat = expected(chip)[exposure]
+        assert len(frame.bias.raws) == RAWS["bias"][bias], (chip, exposure)
+        assert len(frame.dark.raws) == RAWS["dark"][dark], (chip, exposure)
+        assert len(frame.flat.dome.raws) == RAWS[frame.filter.name][flat], (chip, exposure)
+        assert {raw.exposure[:2] for raw in frame.bias.raws} == {f"n{bias}"}
+
+
+def test_pixels_are_what_was_drawn(reduced):
+    """A sky of 900 electrons, whatever the amplifier, the level of its bias and the night of its calibrations."""
+    for (chip, exposure), frame in reduced.items():
+        image = frame.image
+        for half in (image.data[:, :24], image.data[:, 24:]):
+            assert np.nanmedian(half) == pytest.approx(900.0 * 1.01, rel=0.02), (chip, exposure)
+
+
+def test_everything_is_up_to_date_and_the_why_can_be_read(reduced):
+    plan = ReducedScienceFrame.plan(instrument="mosaic32")
+    assert plan.is_up_to_date, plan.summary()
+    dark = reduced["C05", "n1-sky-g"].dark
+    assert dark.timestamp_start < camera.at(1, 11) < dark.timestamp_end
+    assert dark.timestamp_start == camera.at(1, 5.6) + datetime.timedelta(seconds=60)
+
+
+def test_biases_taken_again_replace_those_that_are_invalidated(reduced):
+    """The first biases of night 2 turn out to be bad: the frames of that night take the second, and no other frame is remade."""
+    for raw in RawBiasFrame.exposure.like("n2-bias-*"):
+        if raw.is_valid:
+            edit(raw, "is_valid", 0, "the voltage was wrong")
+    before = {key: frame.oid for key, frame in reduced.items()}
+    after = by_chip()
+    remade = {key for key, frame in after.items() if frame.oid != before[key]}
+    night2 = {(chip, exposure) for chip, exposure in after if exposure.startswith("n2") and chip != camera.FAILING}
+    assert remade == night2
+    assert not differing(after, expected)
+    assert {raw.exposure[:8] for key in night2 for raw in after[key].bias.raws} == {"n2-again"}
+
+
+def test_an_intervention_cuts_validity(reduced):
+    """The camera was warmed up at noon of day 2: darks from before are valid until then, those of night 2 from then on."""
+    warm_up = camera.at(2, 0)
+    before = by_chip()
+    for dark in {frame.dark.oid: frame.dark for frame in before.values()}.values():
+        if night_of(dark) == 0:
+            edit(dark, "timestamp_end", warm_up, "warmed up")
+        else:
+            edit(dark, "timestamp_start", warm_up, "warmed up")
+    after = by_chip()
+
+    def table(chip):
+        return {**expected(chip), "n1-sky-g": (1, 0, 1), "n1-sky-r": (1, 0, 1)}
+    assert not differing(after, table)
+    assert {exposure[:2] for (chip, exposure), frame in after.items() if frame.oid != before[chip, exposure].oid} == {"n1"}
+
+
+def test_a_newer_calibration_eclipses(reduced):
+    """A bias of night 1 is made anew with other parameters and stands for the project: only the frames of night 1 follow."""
+    from awe.dataflow.pars import Pars
+    before = by_chip()
+    with_pars = Pars("MasterBias")
+    with_pars.sigma_clip = 6.0
+    with_pars.commit(chip="C03", why="a trial")
+    after = by_chip()
+    changed = {key for key, frame in after.items() if frame.bias.oid != before[key].bias.oid}
+    assert changed == {("C03", exposure) for exposure in TABLE}
+    assert all(after[key].bias.sigma_clip == 6.0 for key in changed)
+
+
+def test_a_flat_that_is_invalidated_is_held_and_its_neighbour_is_used(reduced):
+    """Nobody makes again what was judged bad; the flat of a neighbouring night is used where it is valid."""
+    frame = by_chip()["C09", "n0-sky-r"]
+    dome = frame.flat.dome
+    edit(dome, "is_valid", 0, "a lamp of another colour")
+    plan = ReducedScienceFrame.plan(instrument="mosaic32", chip="C09", exposure="n0-sky-r")
+    states = {node.cls.__name__: node.state.value for node in plan.nodes if node.cls in (DomeFlat, MasterBias, MasterDark)}
+    assert states["DomeFlat"] == "held", plan.tree()
