@@ -1,7 +1,7 @@
 """What a command of `awe` is: its words, its arguments, and the function that does it."""
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +17,17 @@ class Argument:
     def add_to(self, parser: ArgumentParser) -> None:
         """Let `parser` read it."""
         parser.add_argument(*self.flags, **self.settings)
+
+
+def whole(text: str) -> int:
+    """A number that counts something, for `argparse`."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number < 1 << 31:
+        raise ArgumentTypeError(f"{text!r} should be a whole number, 0 or more")
+    return number
 
 
 def argument(*flags: str, **settings: Any) -> Argument:

@@ -4,7 +4,7 @@ What does a command is imported when it is called, and no sooner; the documentat
 """
 from __future__ import annotations
 
-from awe.cli.command import JSON, Command, argument
+from awe.cli.command import JSON, Command, argument, whole
 
 CLASS = argument("target", metavar="CLASS", help="a class of targets, such as CoaddFrame")
 KEYS = argument("keys", nargs="*", metavar="key=value", help="what is asked for: its keys, attributes of its raw data, date=2003-02-14, "
@@ -33,7 +33,7 @@ INSTANCE = (
         argument("--project", metavar="NAME", help="the project of new objects (default)"),
         argument("--privileges", type=int, metavar="N",
                  help="of new objects: 1 MyDB, 2 Project, 3 Astro-WISE, 4 World, 5 VO (what is usual in the project)"),
-        argument("--workers", type=int, metavar="N", help="how many processes make targets (0: the one that asks)"),
+        argument("--workers", type=whole, metavar="N", help="how many processes make targets (0: the one that asks)"),
         argument("--fileserver", metavar="URL", help="a file server to ask for files that are not in the store"),
         argument("--durable", action="store_true", default=None, help="wait for the disk at every commit")), needs_instance=False),
     Command("db upgrade", "database", "upgrade", "bring the database to the schema of the code", (JSON,)),
@@ -55,7 +55,7 @@ DATA = (
         argument("paths", nargs="+", metavar="PATH", help="FITS files, also compressed, and folders"),
         argument("--commit", action="store_true", help="write; without it everything is looked at, and nothing is written"),
         argument("--again", action="store_true", help="translate files that are known once more; replace others of the same exposure"),
-        argument("--workers", type=int, default=0, metavar="N", help="how many processes look at files"), JSON),
+        argument("--workers", type=whole, default=0, metavar="N", help="how many processes look at files"), JSON),
         details="Exit code 2 where a file or a chip in it was rejected, or pixels speak against their label; each has its reason, "
                 "and the rest is done."),
     Command("ingest-catalog", "ingesting", "ingest_catalog", "bring in a reference catalogue: FITS, VOTable, Parquet, CSV, text", (
@@ -73,12 +73,12 @@ DATA = (
 
 ASKING = (
     Command("plan", "asking", "plan", "what `get` would do, and why; nothing is made", (
-        CLASS, KEYS, PARS, RETRY, GROW, FRESH, argument("--depth", type=int, metavar="N", help="show at most so many levels"),
+        CLASS, KEYS, PARS, RETRY, GROW, FRESH, argument("--depth", type=whole, metavar="N", help="show at most so many levels"),
         argument("--full", action="store_true", help="show every node, also what is up to date or goes the same way as another"), JSON)),
     Command("get", "asking", "get", "find a target, or make it from what it depends on", (
         CLASS, KEYS, PARS, RETRY, GROW, FRESH,
         argument("--all", action="store_true", help="all targets that the keys can mean, not just one"),
-        argument("--workers", type=int, metavar="N", help="how many processes make targets (as the instance is set)"), JSON)),
+        argument("--workers", type=whole, metavar="N", help="how many processes make targets (as the instance is set)"), JSON)),
 )
 
 OWN = (
@@ -104,7 +104,7 @@ LOOKING = (
     Command("show", "looking", "show", "tell everything about an object", (OBJECT, JSON)),
     Command("lineage", "looking", "lineage", "what an object was made from, down to the raw data, as a tree", (
         OBJECT, argument("--down", action="store_true", help="what was made from it instead"),
-        argument("--depth", type=int, metavar="N", help="at most so many steps"),
+        argument("--depth", type=whole, metavar="N", help="at most so many steps"),
         argument("--full", action="store_true", help="all members of large groups in full, not just the first"), JSON)),
     Command("compare", "comparing", "compare", "what differs between two objects of one class, and where it begins", (
         argument("first", metavar="ID", help="the beginning of an object_id, or the global name of a file"),
@@ -113,7 +113,7 @@ LOOKING = (
         OBJECT, JSON), details="Exit code 1 where it does not come out identical."),
     Command("jobs", "looking", "jobs", "what was made, by whom, how it ended, and why it failed", (
         argument("--failed", action="store_true", help="only what failed, with its log"),
-        argument("--limit", type=int, default=50, metavar="N", help="at most so many (50)"), JSON)),
+        argument("--limit", type=whole, default=50, metavar="N", help="at most so many (50)"), JSON)),
     Command("retrieve", "files", "retrieve", "copy a file out of the store, with its provenance in the header", (
         argument("name", metavar="NAME|ID", help="the global name of a file, or the beginning of an object_id"),
         argument("-o", "--output", metavar="PATH", help="where; a folder, or a file that is not there yet (the current folder)"),

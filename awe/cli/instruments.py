@@ -9,6 +9,7 @@ from typing import Any
 
 from awe.cli.opened import opened
 from awe.cli.output import as_table, print_json
+from awe.errors import MissingFileError
 from awe.ingest.book import newest_instruments
 from awe.ingest.instrument import add_instrument, shipped_path
 from awe.ingest.listing import listed
@@ -59,6 +60,9 @@ def known(instrument: Any) -> dict[str, Any]:
 def check(options: Namespace) -> int:
     """Read an instrument file, and say what it makes of real files."""
     definition = load(Path(options.file) if Path(options.file).exists() else shipped_path(options.file))
+    missing = [path for path in options.paths if not Path(path).exists()]
+    if missing:
+        raise MissingFileError(f"{missing[0]}: there is no such file or folder; name some FITS files to try {definition.name} on")
     report = check_files(definition, listed(options.paths))
     if options.json:
         files = [{"path": one.path, "purpose": one.purpose, "why": one.why, "lines": one.lines, "problems": one.problems}

@@ -23,7 +23,7 @@ from awe.dataflow.run import Progress, Report, Runner, complain
 from awe.dataflow.settle import result_of_node
 from awe.dataflow.state import State
 from awe.dataflow.workers import Workers
-from awe.errors import HeldError, NoRawDataError
+from awe.errors import ConfigError, HeldError, NoRawDataError
 from awe.persist.load import load
 from awe.persist.selector import class_name
 
@@ -116,6 +116,8 @@ class Planner:
         """
         modules = {node.cls.__module__ for node in plan.todo if not class_name(node.cls).startswith("awe:")}
         with contextlib.ExitStack() as stack:
+            if workers < 0:
+                raise ConfigError(f"{workers} workers were asked for; give how many processes make targets, or 0 for this one alone")
             pool = stack.enter_context(Workers(self.instance, workers, modules)) if workers and len(plan.todo) > 1 else None
             report, last = self._run(plan, pool, progress), plan
             for _ in range(ROUNDS):

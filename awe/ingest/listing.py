@@ -20,7 +20,10 @@ def listed(paths: Iterable[Path | str]) -> list[str]:
     MissingFileError
         Where folders alone were named, and none of them holds a FITS file.
     """
-    given = [Path(path) for path in paths]
+    texts = [str(path) for path in paths]
+    if "" in texts:
+        raise MissingFileError("the name of a file or folder is empty; nothing was ingested; write . for the folder you are in")
+    given = [Path(path) for path in texts]
     found: dict[str, None] = {}
     for path in given:
         found.update(dict.fromkeys(sorted(inside(path)) if path.is_dir() else [str(path)]))

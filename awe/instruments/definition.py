@@ -129,8 +129,10 @@ def _read(source: str | Path) -> tuple[str, str]:
     path = Path(source)
     try:
         return path.read_text(encoding="utf-8"), path.name
-    except (OSError, UnicodeDecodeError) as error:
-        raise InstrumentError(f"instrument file {path} cannot be read: {error}") from None
+    except OSError as error:
+        raise InstrumentError(f"instrument file {path} cannot be read: {error.strerror}; name a TOML file") from None
+    except UnicodeDecodeError as error:
+        raise InstrumentError(f"instrument file {path} is no text: byte {error.start} cannot be; write TOML in UTF-8") from None
 
 
 def _read_file(table: Table) -> Definition:

@@ -280,6 +280,15 @@ def test_no_raw_data_for_what_is_asked(awe, run, empty) -> None:
     (["instrument", "add", "megacm"], "did you mean 'megacam'"),
     (["ingest-catalog", "/no/such/catalogue.fits"], "/no/such/catalogue.fits"),
     (["serve", "files", "--port", "99999"], "1 to 65535"),
+    (["get", "MasterBias", "chip=ccd50", "--workers", "-3"], "'-3' should be a whole number"),
+    (["get", "MasterBias", "chip=ccd50", "--workers", "many"], "'many' should be a whole number"),
+    (["plan", "MasterBias", "chip=ccd50", "--depth", "-1"], "'-1' should be a whole number"),
+    (["jobs", "--limit", "-5"], "'-5' should be a whole number"),
+    (["ingest", ""], "empty"),
+    (["ingest", "/no/such/folder", "--workers", "-2"], "'-2' should be a whole number"),
+    (["instrument", "check", "arcsat", "/no/such/frame.fits"], "/no/such/frame.fits: there is no such file"),
+    (["instrument", "check", "arcsta"], "did you mean 'arcsat'"),
+    (["instrument", "add", "/"], "Is a directory"),
 ])
 def test_other_things_that_are_not_there(awe, home, words: list[str], expected: str) -> None:
     answer = awe(*words)
@@ -292,6 +301,8 @@ def test_an_instrument_file_that_is_wrong_writes_nothing(awe, run, tmp_path) -> 
     bad.write_text(run.instrument.read_text().replace("exptime = ", "exptme = "))
     answer = awe("instrument", "add", bad, "--home", tmp_path / "home")
     assert answer.code == 2 and "exptme" in answer.complaint
+    bad.write_bytes(b"\xff\xfe[instrument]\n")
+    assert "write TOML in UTF-8" in awe("instrument", "add", bad, "--home", tmp_path / "home").complaint
     bad.write_text("[instrument\n")
     assert awe("instrument", "add", bad, "--home", tmp_path / "home").code == 2
     assert awe("instrument", "list", "--json", "--home", tmp_path / "home").json["known"] == []
