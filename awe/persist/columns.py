@@ -115,8 +115,11 @@ class Columns:
             found = {oid: _key_text(key_value(obj, rest or "name")) for oid, obj in self.linked(first).items()}
             return [found.get(oid) for oid in self.links[first]]  # type: ignore[arg-type]
         values = self.values(path)
-        if set(map(type, values)) <= {str}:
+        types = set(map(type, values))
+        if types <= {str}:
             return ["s" + value for value in values]
+        if types == {int}:
+            return list(map("n%d".__mod__, values))
         return list(map(_key_text, values))
 
 
