@@ -147,7 +147,7 @@ def _describe(file: FitsFile, hdu: Hdu, chip: ChipDefinition, definition: Defini
     warnings: list[str] = []
     exptime = attributes.required_number(definition, "exptime", source, 0.0, 1.0e7)
     start, middle = attributes.mid_exposure(definition, source, exptime)
-    constants = {word: _constant(word, rule.apply(source), rule.label()) for word, rule in reduced.rules}
+    constants = {word: _constant(word, rule.apply(source), rule.label(), warnings) for word, rule in reduced.rules}
     cards, wrong = wcs_cards(headers_of(file, hdu))
     if wrong:
         warnings.append(wrong)
@@ -170,13 +170,18 @@ def _filter(definition: Definition, source: Source, when: datetime) -> str:
     return definition.filter_named(plain(value), when).name
 
 
-def _constant(word: str, value: Value | None, label: str) -> float | None:
+def _constant(word: str, value: Value | None, label: str, warnings: list[str]) -> float | None:
+    """Return a number; gain, read noise and saturation that are not above 0 mean that nobody knows."""
     if value is None:
         return None
     try:
-        return as_number(value)
+        number = as_number(value)
     except HeaderError as error:
-        raise HeaderError(f"{word} ({label}): {error}") from None
+        raise HeaderError(f"{word} ({label}): {error}; {attributes.CORRECT}") from None
+    if word in ("gain", "read_noise", "saturation") and number <= 0:
+        warnings.append(f"{word} left out: {label} = {number:g} is not above 0")
+        return None
+    return number
 
 
 def _plane(file: FitsFile, image: Hdu, plane: PlaneDefinition | None, word: str, warnings: list[str]) -> Plane | None:
