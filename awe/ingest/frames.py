@@ -120,7 +120,7 @@ class Describing:
         row.why, row.state = found["why"], WOULD_BE
         odd = [text for one in found["chips"] for text in one.get("odd", [])]
         row.warnings = unique([*found["problems"], *(text for one in found["chips"] for text in one.get("warnings", [])), *odd])
-        mine = self.known.of_file(found["sha256"])
+        mine, self.entry.seen = self.known.of_file(found["sha256"]), self.known.ids_of_file(found["sha256"])
         for one in found["chips"]:
             old = mine.get(one["chip"])
             if old is None or self.again:

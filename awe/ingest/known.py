@@ -63,13 +63,17 @@ class Known:
             return True, True, 0.0
         return False, raw.is_valid > 0, raw.creation_date.timestamp()
 
+    def ids_of_file(self, sha256: str) -> set[str]:
+        """The identities of all that a file was taken for, ever."""
+        return {one.object_id for one in self._of_file.get(sha256, [])}
+
     def valid_of_file(self, sha256: str) -> list[RawFrame]:
         """All that a file was taken for, that is committed and valid."""
         return [one for one in self._of_file.get(sha256, []) if not self.is_pending(one) and one.is_valid > 0]
 
     def others(self, key: Key, sha256: str) -> list[RawFrame]:
         """The valid frames of a chip of an exposure that came in other files."""
-        mine = {one.object_id for one in self._of_file.get(sha256, [])}
+        mine = self.ids_of_file(sha256)
         return [one for one in self._of_exposure.get(key, []) if one.object_id not in mine]
 
     def pixels(self, raw: RawFrame) -> NDArray[np.float32]:

@@ -6,27 +6,36 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
+from awe.dataflow.files import with_files
 from awe.dataflow.instance import Instance
 from awe.errors import StoreError, StoreFullError
-from awe.ingest.report import INGESTED, REJECTED, Ingested
+from awe.ingest.report import INGESTED, KNOWN, REJECTED, Ingested
+from awe.persist.declare import number_of
 from awe.persist.edit import edit_all
 from awe.persist.insert import insert
 from awe.persist.record import Record
 from awe.targets.raw import RawFrame, RawScienceFrame
 from awe.targets.reduced import ReducedScienceFrame
 
+#: The number of the advisory lock under which PostgreSQL lets one process at a time ask what is known, and write what is not.
+INGEST_LOCK = number_of("ingest")
+
 
 @dataclass
 class Entry:
     """One file: what is told of it, what was found in it, the records it brings, and the frames that they replace.
 
-    `kept` are the contents that are in the store already, pinned; `unkept` says why the file is not.
+    `seen` are the objects of the file that were there when it was described. `kept` are the contents that are in the store already,
+    pinned; `unkept` says why the file is not.
     """
 
     row: Ingested
     found: dict[str, Any]
     records: list[Record] = field(default_factory=list)
     replaced: list[RawFrame] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
     kept: list[str] = field(default_factory=list)
     unkept: str = ""
 
@@ -65,22 +74,39 @@ def keep(entries: Sequence[Entry], instance: Instance) -> None:
 
 
 def write(entries: Sequence[Entry], instance: Instance) -> None:
-    """Write the records of several files down, in one transaction."""
+    """Write the records of several files down, in one transaction; those that others have brought in meanwhile are known."""
     if not entries:
         return
-    records = [record for entry in entries for record in entry.records]
 
-    def work(connection: Any) -> None:
-        for entry in entries:
+    def work(connection: sa.Connection) -> list[Entry]:
+        new = still_new(entries, instance, connection)
+        for entry in new:
             retire(entry)
-        insert(records)
+        insert([record for entry in new for record in entry.records])
+        return new
     try:
-        instance.database.write(work)
+        written = instance.database.write(work)
     finally:
         instance.store.unpin([sha for entry in entries for sha in entry.kept])
-    for entry in entries:
+    for entry in written:
         entry.row.state = INGESTED
         entry.row.object_ids = [record.obj.object_id for record in entry.records]  # type: ignore[attr-defined]
+
+
+def still_new(entries: Sequence[Entry], instance: Instance, connection: sa.Connection) -> list[Entry]:
+    """The files that nobody has brought in since they were described; one process at a time asks and writes."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (INGEST_LOCK,))
+    there = with_files(instance, [entry.found["sha256"] for entry in entries])
+    new = []
+    for entry in entries:
+        raws = [one for one in there.get(entry.found["sha256"], []) if isinstance(one, RawFrame)]
+        since = [one.object_id for one in raws if one.object_id not in entry.seen]
+        if since:
+            entry.row.state, entry.row.object_ids = KNOWN, since
+        else:
+            new.append(entry)
+    return new
 
 
 def retire(entry: Entry) -> None:
