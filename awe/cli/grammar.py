@@ -179,7 +179,8 @@ KEEPING = (
     Command("serve files", "serving", "serve_files", "serve the files of this instance over HTTP", (
         argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1)"),
         argument("--port", type=int, default=8000, help="the port to listen at (8000)"),
-        argument("--peer", action="append", default=[], metavar="URL", help="another file server to ask for what is not here"))),
+        argument("--peer", action="append", default=[], metavar="URL", help="another file server to ask for what is not here"),
+        argument("--refer", action="store_true", help="send who asks on to the peer that has a file, rather than fetch and keep it"))),
     Command("serve token", "serving", "serve_token", "give a user a token for the file server; it is printed once", TOKEN),
     Command("lock write", "locking", "write", "note the digest of the code of every target class", (
         argument("--same-results", action="append", default=[], metavar="CLASS", help="its code changed, and its results did not; or all"),

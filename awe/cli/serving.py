@@ -18,10 +18,10 @@ def serve_files(options: Namespace) -> int:
     """Serve until interrupted."""
     with opened(options) as instance:
         check_address(options.host, options.port)
-        cache = Cache(instance.config.home / "cache", instance.config.cache_bytes) if options.peer else None
+        cache = Cache(instance.config.home / "cache", instance.config.cache_bytes) if options.peer and not options.refer else None
         print(f"serving the files of {instance.config.home} at http://{options.host}:{options.port}/files/NAME; Ctrl-C ends it",
               file=sys.stderr)
-        serve(app(instance.store, Resolver(instance), options.peer, cache=cache), options.host, options.port)
+        serve(app(instance.store, Resolver(instance), options.peer, cache=cache, refer=options.refer), options.host, options.port)
     return 0
 
 

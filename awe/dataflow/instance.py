@@ -10,8 +10,9 @@ from awe.dataflow import outage
 from awe.dataflow.memory import Memory
 from awe.dataflow.select import Sight
 from awe.dataflow.site import Site
-from awe.errors import InstanceError, MissingFileError
+from awe.errors import InstanceError, IntegrityError, MissingFileError
 from awe.fileserver import Cache, Client, Store
+from awe.fileserver.verified import Verified
 from awe.persist import session
 from awe.persist.session import Database
 
@@ -28,19 +29,29 @@ class Instance:
     def __init__(self, config: Config, database: Database, store: Store, client: Client | None = None) -> None:
         self.config, self.database, self.store, self.client = config, database, store, client
         self.lock = threading.Lock()
+        self.verified = Verified()
         self.memory = Memory()
 
     def path_of(self, sha256: str) -> Path:
-        """Where the bytes of a file are on this machine; they are fetched where only a server has them.
+        """Where the bytes of a file are on this machine; they are fetched where only a server has them whole.
 
         Raises
         ------
+        IntegrityError
+            what the store has is not what its name says, and no file server has it either
         MissingFileError
             neither the store nor the file server has it
         """
+        damaged = False
         if self.store.has(sha256):
-            return self.store.path(sha256)
+            path = self.store.path(sha256)
+            damaged = not self.verified.is_whole(path, sha256)
+            if not damaged:
+                return path
         if self.client is None:
+            if damaged:
+                raise IntegrityError(f"file {sha256[:12]} in the store {self.store.root} is not what its name says: "
+                                     "its bytes were damaged; `awe fsck --contents` lists what is, put good copies again")
             raise MissingFileError(f"file {sha256[:12]} is not in the store {self.store.root}, and no file server is configured; "
                                    "`awe fsck` lists what is missing")
         return self.client.get(sha256)

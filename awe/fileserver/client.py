@@ -17,8 +17,20 @@ from awe.fileserver.incoming import Incoming, open_source
 from awe.fileserver.remote_file import RemoteFile
 
 T = TypeVar("T")
+#: A header of an answer: the file is here, and is not what its name says.
+DAMAGED = "Awe-Damaged"
 _TRIES = 4
 _FIRST_WAIT = 0.1
+#: How often a request is sent on from one server to another, and after how many seconds slowness counts.
+_REFERRALS = 3
+_GRACE = 5.0
+
+
+class _Referred(Exception):
+    """A server says where the file is."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
 
 
 class Keeper(Protocol):
@@ -35,13 +47,18 @@ class Client:
     """A client of the server at `base_url`, on behalf of who holds `token`.
 
     Whole files come into `cache` and are verified. A broken connection is tried again a few times; every request can
-    be repeated without harm. May be shared by threads.
+    be repeated without harm. May be shared by threads. Where the server knows another one that has the file and refers to
+    it, that one is asked with the same token.
+
+    `tries` says how often a request is sent where the connection breaks; `slowest`, in bytes per second, how fast a whole
+    file has to come.
     """
 
     def __init__(self, base_url: str, token: str | None = None, cache: Cache | None = None, *,
-                 headers: Mapping[str, str] | None = None, timeout: float = 30.0) -> None:
+                 headers: Mapping[str, str] | None = None, timeout: float = 30.0, tries: int = _TRIES, slowest: float = 0.0) -> None:
         self.base_url = base_url.rstrip("/")
-        self.cache = cache
+        self.cache, self.tries, self.slowest = cache, tries, slowest
+        self._elsewhere: dict[str, str] = {}
         sent = dict(headers or {})
         sent["Accept-Encoding"] = "identity"
         if token is not None:
@@ -67,6 +84,10 @@ class Client:
         except MissingFileError:
             return False
         return True
+
+    def size_of(self, name_or_hash: str) -> int:
+        """Return the number of bytes of the file that the server has under that name."""
+        return int(self._head(name_or_hash).headers["Content-Length"])
 
     def hash_of(self, name_or_hash: str) -> str:
         """Return the SHA-256 of the file that the server has under that name."""
@@ -124,9 +145,14 @@ class Client:
     def _fetch(self, name: str, sha: str, keeper: Keeper) -> None:
         with self._http.stream("GET", self._url(name)) as answer:
             self._refuse(name, answer)
+            start = time.monotonic()
             with keeper.receive() as incoming:
                 for block in answer.iter_raw(BLOCK):
                     incoming.write(memoryview(block))
+                    waited = time.monotonic() - start
+                    if waited > _GRACE and incoming.size < waited * self.slowest:
+                        raise StoreError(f"{name} was asked of {self.base_url}, which sent {incoming.size} bytes in {waited:.0f} s; "
+                                         "that is too slow")
                 keeper.keep(incoming, expected=sha)
 
     def _part(self, name: str, start: int, stop: int, tag: str) -> bytes:
@@ -143,7 +169,7 @@ class Client:
     # ---- what all have in common
 
     def _url(self, name: str) -> str:
-        return f"{self.base_url}/files/{quote(name, safe='')}"
+        return self._elsewhere.get(name) or f"{self.base_url}/files/{quote(name, safe='')}"
 
     def _hash_in(self, answer: httpx.Response) -> str:
         sha: str = answer.headers.get("ETag", "").strip('"')
@@ -153,12 +179,21 @@ class Client:
 
     def _tried(self, what: str, ask: Callable[[], T]) -> T:
         """Ask; where the connection breaks, or what came was damaged on its way, ask again, later and later."""
-        wait = _FIRST_WAIT
-        for left in reversed(range(_TRIES)):
+        wait, referrals = _FIRST_WAIT, 0
+        left = self.tries
+        while True:
+            left -= 1
             try:
                 return ask()
+            except _Referred as referred:
+                left, referrals = left + 1, referrals + 1
+                if referrals > _REFERRALS:
+                    raise StoreError(f"{what} was asked of {self.base_url}, and sent on {referrals} times; "
+                                     "its servers refer to one another, and none has it") from None
+                self._elsewhere[what] = referred.address
             except (httpx.TransportError, IntegrityError) as error:
-                if left:
+                self._elsewhere.pop(what, None)
+                if left > 0:
                     time.sleep(wait)
                     wait *= 2
                     continue
@@ -169,13 +204,15 @@ class Client:
                                  ) from error
             except httpx.InvalidURL as error:
                 raise StoreError(f"{what} was asked of {self.base_url}, which is no address ({error})") from error
-        raise AssertionError("not reached")
 
     def _refuse(self, name: str, answer: httpx.Response) -> None:
         """Raise what an answer that is not a success means."""
         status = answer.status_code
         if answer.is_success:
             return
+        address = answer.headers.get("Location", "")
+        if status == 307 and address.startswith(("https:", f"{answer.url.scheme}:")):
+            raise _Referred(address)
         if status in (404, 410):
             raise MissingFileError(f"the file {name} was asked of {self.base_url}, which has none of that name that "
                                    "this token may see; check the name and the project")
@@ -186,6 +223,9 @@ class Client:
             raise StoreFullError(f"{name} was given to {self.base_url}, which has no room left; nothing was written")
         if status == 400 and answer.request.method == "PUT":
             raise IntegrityError(f"{name} was given to {self.base_url}, and came there damaged; nothing was kept")
+        if answer.headers.get(DAMAGED):
+            raise IntegrityError(f"the file {name} was asked of {self.base_url}, which has it with other bytes than its name says, "
+                                 "and knows nobody who has it whole; tell those who keep that server")
         raise StoreError(f"{name} was asked of {self.base_url}, which answered {status} {answer.reason_phrase}")
 
 

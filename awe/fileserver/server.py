@@ -25,9 +25,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from awe.errors import ForbiddenError, IntegrityError, MissingFileError, StoreError, StoreFullError
 from awe.fileserver.answer import FileAnswer
 from awe.fileserver.cache import Cache
+from awe.fileserver.client import DAMAGED
 from awe.fileserver.digest import is_hash
 from awe.fileserver.grant import Grant, Resolve
-from awe.fileserver.peers import HOPS, Peers
+from awe.fileserver.peers import HOPS, VIA, Holder, Peers, Way
 from awe.fileserver.sendfile import SendfileProtocol
 from awe.fileserver.store import Store
 
@@ -40,8 +41,8 @@ PIECE = 1 << 20
 
 
 class _Server:
-    def __init__(self, store: Store, resolve: Resolve, peers: Peers) -> None:
-        self.store, self.resolve, self.peers = store, resolve, peers
+    def __init__(self, store: Store, resolve: Resolve, peers: Peers, *, refer: bool) -> None:
+        self.store, self.resolve, self.peers, self.refer = store, resolve, peers, refer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request under /files/."""
@@ -56,13 +57,36 @@ class _Server:
         grant, name, token = await self._grant(request)
         if not grant.may_get:
             raise _unseen(token)
-        path = await self.peers.find(self.store, grant.sha256, token, _hops(request))
+        path = await anyio.to_thread.run_sync(self.peers.here, self.store, grant.sha256)
+        if path is None and (self.refer or request.method == "HEAD"):
+            return await self._elsewhere(grant, token, request)
+        path = path or await anyio.to_thread.run_sync(self.peers.fetch, self.store, grant.sha256, token, _way(request))
         if path is None:
-            raise _unseen(token)
+            raise self._missing(grant, token)
         if grant.size is not None and path.stat().st_size != grant.size:
             log.error("%s is %d bytes long, and its row says %d: run `awe fsck`", path, path.stat().st_size, grant.size)
-            raise _refused(500, "the file is damaged here; tell those who keep this server")
+            raise _damaged()
         return FileAnswer(path, grant, request.headers, is_get=request.method == "GET", by_hash=is_hash(name))
+
+    async def _elsewhere(self, grant: Grant, token: str | None, request: Request) -> Response:
+        """What is not here: where a peer has it, or how long it is there."""
+        def first() -> Holder | None:
+            return next(self.peers.holders(grant.sha256, token, _way(request)), None)
+        holder = await anyio.to_thread.run_sync(first)
+        if holder is None:
+            raise self._missing(grant, token)
+        if self.refer:
+            return Response(status_code=307, headers={"Location": f"{holder.address}/files/{grant.sha256}", "Cache-Control": "no-store",
+                                                      "Vary": "Authorization"})
+        return Response(headers={"ETag": f'"{grant.sha256}"', "Content-Length": str(holder.size), "Content-Type": grant.media_type,
+                                 "Accept-Ranges": "bytes", "Cache-Control": "no-store", "Vary": "Authorization"})
+
+    def _missing(self, grant: Grant, token: str | None) -> HTTPException:
+        """The answer where no whole copy can be had: that it is damaged, where there is one that is."""
+        if not self.store.has(grant.sha256):
+            return _unseen(token)
+        log.error("%s does not have the SHA-256 of its name: run `awe fsck --contents`", self.store.path(grant.sha256))
+        return _damaged()
 
     async def _put(self, request: Request) -> Response:
         grant, name, token = await self._grant(request)
@@ -113,13 +137,18 @@ def _refused(status: int, why: str) -> HTTPException:
     return HTTPException(status, why, headers)
 
 
+def _damaged() -> HTTPException:
+    return HTTPException(500, "the file is damaged here; tell those who keep this server", {"Cache-Control": "no-store", DAMAGED: "1"})
+
+
 def _unseen(token: str | None) -> HTTPException:
     return _refused(404, "there is no such file for this token") if token else _refused(401, "a token is wanted")
 
 
-def _hops(request: Request) -> int:
-    text = request.headers.get(HOPS, "0")
-    return int(text) if re.fullmatch(r"[0-9]{1,3}", text) else 0
+def _way(request: Request) -> Way:
+    text, via = request.headers.get(HOPS, "0"), request.headers.get(VIA, "")
+    hops = int(text) if re.fullmatch(r"[0-9]{1,3}", text) else 0
+    return Way(hops, tuple(name for name in via[:2000].split(",") if re.fullmatch(r"[0-9a-f]{16}", name)))
 
 
 async def _store_failed(request: Request, error: Exception) -> Response:
@@ -128,13 +157,15 @@ async def _store_failed(request: Request, error: Exception) -> Response:
 
 
 def app(store: Store, resolve: Resolve, peers: Iterable[str] = (), max_hops: int = 3, *,
-        cache: Cache | None = None) -> Starlette:
+        cache: Cache | None = None, refer: bool = False) -> Starlette:
     """Return the file server of `store` as an ASGI application.
 
     A file that is granted but not here is asked of `peers` (their base addresses), with the user's token, and kept in
-    `cache`, or in the store where no cache is given. A request that came through `max_hops` servers is not passed on.
+    `cache`, or in the store where no cache is given; with `refer` who asks is told instead which peer has it. A request that
+    came through `max_hops` servers, or through this one, is not passed on. What lies here with other bytes than its name says
+    counts as not being here.
     """
-    server = _Server(store, resolve, Peers(tuple(peers), max_hops, cache))
+    server = _Server(store, resolve, Peers(tuple(peers), max_hops, cache), refer=refer)
     application = Starlette(routes=[Route("/files/{name}", server, methods=["GET", "HEAD", "PUT"])],
                             exception_handlers={StoreError: _store_failed, MissingFileError: _store_failed})
     application.router.redirect_slashes = False

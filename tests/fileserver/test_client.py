@@ -220,7 +220,7 @@ def test_a_ring_ends(tmp_path: Path, start: Callable[..., str]) -> None:
     counted.application = app(store, resolve(store, {}), addresses, max_hops=3)
     with Client(url, TOKEN) as client:
         assert not client.has("0" * 64)
-    assert len(counted.requests) == 4
+    assert len(counted.requests) <= 4
 
 
 def test_a_peer_keeps_in_the_cache_and_a_dead_one_is_passed_over(
