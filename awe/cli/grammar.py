@@ -142,7 +142,8 @@ SHARING = (
         argument("--why", default="", metavar="TEXT", help="the reason, kept in the change log"),
         argument("--dry-run", action="store_true", help="only tell what would be done; exit code 1 where something stands in the way"),
         JSON), details="All or nothing is done. What others use cannot be lowered."),
-    Command("user add", "users", "add", "write a user down", (argument("name", metavar="USER"), JSON)),
+    Command("user add", "users", "add", "write a user down, on PostgreSQL with a role of their own", (
+        argument("name", metavar="USER"), JSON)),
     Command("user list", "users", "listing", "all users, with the projects they take part in", (JSON,)),
     Command("user token", "serving", "serve_token", "give a user a token for the file server; it is printed once", TOKEN),
 )

@@ -24,6 +24,7 @@ SHOWN = 20
 def fsck(options: Namespace) -> int:
     """Compare what the rows say with the store, and what the candidates say with the objects."""
     with opened(options) as instance:
+        instance.database.need_owner("fsck")
         sizes = sizes_in_rows(instance)
         report = files.check(instance.store, sizes, verify_contents=options.contents, repair=options.repair)
         short = [sha for sha, size in sizes.items() if instance.store.has(sha) and size not in (0, instance.store.size(sha))]
@@ -100,6 +101,7 @@ def as_dict(report: files.Report, short: list[str], candidates: Rebuilt, lost: i
 def gc(options: Namespace) -> int:
     """Move files that nothing refers to into the trash, and delete what has lain there for a day."""
     with opened(options) as instance:
+        instance.database.need_owner("gc")
         done = collect(instance.store, lambda hashes: referred_to(instance, hashes), min_age=options.min_age * HOUR,
                        dry_run=options.dry_run)
     if options.json:

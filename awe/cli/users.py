@@ -12,10 +12,11 @@ def add(options: Namespace) -> int:
     """Write a user down."""
     with opened(options) as instance:
         is_new = user.add_user(instance.database, options.name)
+        has_role = instance.database.dialect == "postgresql"
     if options.json:
-        print_json({"user": options.name, "new": is_new})
+        print_json({"user": options.name, "new": is_new, "role": has_role})
     else:
-        print(f"{options.name} is a user now" if is_new else f"{options.name} was a user already")
+        print(f"{options.name} {'is a user now' if is_new else 'was a user already'}{', with a role of PostgreSQL' if has_role else ''}")
     return 0
 
 

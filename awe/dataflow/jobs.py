@@ -23,6 +23,7 @@ from awe.errors import (
 )
 from awe.persist import tables
 from awe.persist.declare import number_of
+from awe.persist.identity import Identity
 from awe.persist.mapping import class_of
 from awe.persist.selector import class_name
 from awe.persist.session import Database
@@ -34,10 +35,11 @@ PASSING = (TransientError, StoreError, MissingFileError, ConfigError, SchemaErro
            sa.exc.SQLAlchemyError, KeyboardInterrupt, SystemExit)
 
 
-def begin(connection: sa.Connection, cls: type, request: Mapping[str, Any], derivation: bytes, who: int) -> int:
+def begin(connection: sa.Connection, cls: type, request: Mapping[str, Any], derivation: bytes, who: Identity) -> int:
     """Note that somebody began to make something; return the number of the job."""
     row = {"derivation": derivation, "class_id": number_of(class_name(cls)), "request": json.dumps(dict(request), default=str),
-           "state": "running", "who": who, "started": now(), "host": socket.gethostname(), "pid": os.getpid()}
+           "state": "running", "who": who.user_id, "project_id": who.project_id, "privileges": who.privileges,
+           "started": now(), "host": socket.gethostname(), "pid": os.getpid()}
     key = connection.execute(sa.insert(tables.job).values(**row)).inserted_primary_key
     assert key is not None
     return int(key[0])
@@ -84,11 +86,11 @@ def last_failure(connection: sa.Connection, derivation: bytes) -> Failed | None:
 
 
 def listed(database: Database, *, state: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
-    """The latest jobs as plain data; one whose process is gone is said to be lost."""
-    job, cls = tables.job, tables.class_
+    """The latest jobs that made, or were to make, what can be seen, as plain data; one whose process is gone is said to be lost."""
+    job, cls = sa.select(tables.job, tables.job.c.who.label("creator_id")).subquery(), tables.class_
     source = job.outerjoin(tables.user, tables.user.c.id == job.c.who).outerjoin(cls, cls.c.class_id == job.c.class_id)
     statement = sa.select(job, tables.user.c.name.label("user"), cls.c.name.label("class")).select_from(source)
-    statement = statement.order_by(job.c.id.desc()).limit(limit)
+    statement = statement.where(database.identity.visible(job)).order_by(job.c.id.desc()).limit(limit)
     if state is not None:
         statement = statement.where(job.c.state == state)
     with database.reading() as connection:

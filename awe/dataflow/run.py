@@ -145,7 +145,7 @@ class Runner:
     def _take(self, found: Prepared) -> Result | str | None:
         """Take the lease on a node and note the job, unless others hold it, or have dealt with the node meanwhile."""
         lease = self.keeper.intend(found.settled.derivation, found.scope)
-        who = self.instance.database.identity.user_id
+        who = self.instance.database.identity
 
         def work(connection: sa.Connection) -> tuple[bool, Result | str | None]:
             jobs.bury(connection, lease.derivation)

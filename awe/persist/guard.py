@@ -46,8 +46,10 @@ def wanted(connection: sa.Connection) -> dict[str, str]:
     dialect = connection.dialect.name
     there = set(sa.inspect(connection).get_table_names())
     kept = [column.name for column in tables.object_.columns if column.name not in EDITED.values()]
-    texts = guard_sqlite.texts if dialect == "sqlite" else guard_postgresql.texts
-    return texts(PREFIX, list(guarded(there)), EDITED, kept)
+    if dialect == "sqlite":
+        return guard_sqlite.texts(PREFIX, list(guarded(there)), EDITED, kept)
+    schema = str(connection.exec_driver_sql("SELECT quote_ident(current_schema())").scalar())
+    return guard_postgresql.texts(PREFIX, list(guarded(there)), EDITED, kept, there, schema)
 
 
 def present(connection: sa.Connection) -> dict[str, str]:

@@ -2,19 +2,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+from awe.persist import policy_postgresql
 
 #: The names of triggers and functions, and the digest of the text that made them, which is kept as a comment.
 PRESENT = """SELECT t.tgname, obj_description(t.oid, 'pg_trigger') FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 WHERE c.relnamespace = current_schema()::regnamespace AND starts_with(t.tgname, '{prefix}')
 UNION ALL SELECT p.proname, obj_description(p.oid, 'pg_proc') FROM pg_proc p
-WHERE p.pronamespace = current_schema()::regnamespace AND starts_with(p.proname, '{prefix}')"""
+WHERE p.pronamespace = current_schema()::regnamespace AND starts_with(p.proname, '{prefix}')
+UNION ALL SELECT p.polname, obj_description(p.oid, 'pg_policy') FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
+WHERE c.relnamespace = current_schema()::regnamespace AND starts_with(p.polname, '{prefix}')"""
 
 LIFT = """DO $$ DECLARE one record; BEGIN
 FOR one IN SELECT t.tgname, t.tgrelid::regclass AS tab FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 WHERE c.relnamespace = current_schema()::regnamespace AND starts_with(t.tgname, '{prefix}') AND c.relname IN ({tables}) LOOP
-EXECUTE format('DROP TRIGGER %I ON %s', one.tgname, one.tab); END LOOP; END $$"""
+EXECUTE format('DROP TRIGGER %I ON %s', one.tgname, one.tab); END LOOP;
+FOR one IN SELECT p.polname, p.polrelid::regclass AS tab FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
+WHERE c.relnamespace = current_schema()::regnamespace AND starts_with(p.polname, '{prefix}') AND c.relname IN ({tables}) LOOP
+EXECUTE format('DROP POLICY %I ON %s', one.polname, one.tab); END LOOP; END $$"""
 
 REFUSE = """CREATE OR REPLACE FUNCTION {prefix}refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 RAISE EXCEPTION 'awe: rows of % are never %', TG_TABLE_NAME, CASE TG_OP WHEN 'DELETE' THEN 'deleted' ELSE 'changed' END
@@ -22,7 +29,7 @@ USING ERRCODE = 'integrity_constraint_violation'; END $$"""
 
 #: The log is read by the owner: the one who deletes need not be allowed to see its lines.
 DELETED = """CREATE OR REPLACE FUNCTION {prefix}delete() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
 DECLARE mine bigint := (to_jsonb(OLD) ->> TG_ARGV[0])::bigint; BEGIN
 IF NOT EXISTS (SELECT 1 FROM change c WHERE c.oid = mine AND c.field = 'object' AND c.new IS NULL) THEN
 RAISE EXCEPTION 'awe: rows of % are never deleted; use context.delete(obj)', TG_TABLE_NAME
@@ -41,8 +48,10 @@ RAISE EXCEPTION 'awe: an object is edited by a line in the change log, and {fiel
 USING ERRCODE = 'integrity_constraint_violation'; END IF;"""
 
 #: Somebody who edits the same at the same time waits here, and then begins anew.
-APPLY = """CREATE OR REPLACE FUNCTION {prefix}apply() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-DECLARE was bigint; becomes bigint; BEGIN
+APPLY = """CREATE OR REPLACE FUNCTION {prefix}apply() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+DECLARE was bigint; becomes bigint; {declared} BEGIN
+{may_edit}
 IF NEW.field NOT IN ({fields}) THEN RETURN NEW; END IF;
 was := NEW.old; becomes := NEW.new;
 CASE NEW.field {cases} END CASE;
@@ -53,15 +62,18 @@ IF NEW.field = 'project' THEN UPDATE candidate SET project_id = becomes WHERE oi
 RETURN NEW; END $$"""
 
 
-def texts(prefix: str, guarded: Sequence[Any], edited: Mapping[str, str], kept: Sequence[str]) -> dict[str, str]:
-    """All functions and triggers by name, functions first."""
+def texts(prefix: str, guarded: Sequence[Any], edited: Mapping[str, str], kept: Sequence[str], there: Collection[str],
+          schema: str) -> dict[str, str]:
+    """All functions, triggers and policies by name, functions first."""
     cases = " ".join(f"WHEN '{field}' THEN UPDATE object SET {column} = becomes WHERE oid = NEW.oid AND {column} = was;"
                      for field, column in edited.items())
     checks = "\n".join(CHECK.format(field=field, column=column) for field, column in edited.items())
     old, new = (", ".join(f"{row}.{column}" for column in kept) for row in ("OLD", "NEW"))
-    bodies = {"refuse": REFUSE.format(prefix=prefix), "delete": DELETED.format(prefix=prefix),
+    bodies = {"refuse": REFUSE.format(prefix=prefix), "delete": DELETED.format(prefix=prefix, schema=schema),
               "object": OBJECT.format(prefix=prefix, old=old, new=new, checks=checks),
-              "apply": APPLY.format(prefix=prefix, cases=cases, fields=", ".join(f"'{field}'" for field in edited))}
+              "shared": policy_postgresql.shared(prefix, schema),
+              "apply": APPLY.format(prefix=prefix, schema=schema, declared=policy_postgresql.DECLARED, cases=cases,
+                                    may_edit=policy_postgresql.may_edit(), fields=", ".join(f"'{field}'" for field in edited))}
     found = {prefix + name: _noted(f"FUNCTION {prefix}{name}()", body) for name, body in bodies.items()}
 
     def add(table: str, what: str, when: str, function: str) -> None:
@@ -74,6 +86,15 @@ def texts(prefix: str, guarded: Sequence[Any], edited: Mapping[str, str], kept: 
         if table != "object":
             add(table, "update", "BEFORE UPDATE", "refuse()")
         add(table, "delete", "BEFORE DELETE", f"delete('{owner}')" if owner else "refuse()")
+    name = f"{prefix}change_shared"
+    found[name] = _noted(f'TRIGGER "{name}" ON change', f"DROP TRIGGER IF EXISTS {name} ON change; CREATE CONSTRAINT TRIGGER {name} "
+                         "AFTER INSERT ON change DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.field IN ('privileges', 'project')) "
+                         f"EXECUTE FUNCTION {prefix}shared()")
+    owned = [each for each in guarded if each.owner]
+    for (table, kind), says in policy_postgresql.policies(owned, there).items():
+        name = f"{prefix}{table}_may_{kind}"
+        found[name] = _noted(f'POLICY "{name}" ON "{table}"', f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY; '
+                             f'DROP POLICY IF EXISTS "{name}" ON "{table}"; CREATE POLICY "{name}" ON "{table}" {says}')
     return found
 
 

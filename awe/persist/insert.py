@@ -253,15 +253,15 @@ def note_files(database: Database, connection: sa.Connection, files: Sequence[tu
     """Keep the rows of files, by the row number of their object, and of their contents, which objects may share."""
     if not files:
         return
-    note_contents(connection, {bytes.fromhex(file.sha256): file.size for _, file in files})
     write_rows(connection, tables.object_file, [(oid, file.role, file.ext, bytes.fromhex(file.sha256), file.global_name)
                                                 for oid, file in files])
+    note_contents(connection, {bytes.fromhex(file.sha256): file.size for _, file in files})
 
 
 def note_contents(connection: sa.Connection, sizes: Mapping[bytes, int]) -> None:
     """Keep the rows of contents: SHA-256 -> size; one that is known stays."""
     statement = (f"INSERT INTO file (sha256, size) VALUES ({'?, ?' if connection.dialect.name == 'sqlite' else '%s, %s'}) "
-                 "ON CONFLICT (sha256) DO NOTHING")
+                 "ON CONFLICT DO NOTHING")
     if sizes:
         connection.exec_driver_sql(statement, sorted(sizes.items()))
 

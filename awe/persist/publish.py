@@ -146,10 +146,10 @@ def _publish(database: Database, connection: sa.Connection, roots: list[int], pr
         return told
     if refused:
         raise ForbiddenError(_in_words(told))
+    sels = connection.scalars(sa.select(tables.candidate.c.sel).distinct().where(among(tables.candidate.c.oid, database.dialect)),
+                              numbers([step.oid for step in changing], database.dialect)).all()
     note_changes(connection, [Line(step.oid, "privileges", step.was, privileges, undo_of.get(step.oid)) for step in changing],
                  database.identity.user_id, why or f"published as {LEVELS[privileges]}")
-    sels = connection.scalars(sa.select(tables.candidate.c.sel).distinct().where(among(tables.candidate.c.oid, database.dialect)),
-                              numbers([step.oid for step in changing], database.dialect))
     touch(connection, {bytes(sel) for sel in sels})
     database.after_commit(lambda: _refresh(database, changing))
     return told

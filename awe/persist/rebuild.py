@@ -31,6 +31,8 @@ def rebuild_candidates(database: Database, *, dry: bool = False) -> Rebuilt:
 
     Rows of classes that are not installed stay as they are; those of objects that are gone go.
     """
+    database.need_owner("comparing candidates with objects")
+
     def work(connection: sa.Connection) -> Rebuilt:
         total = _orphans(connection, dry)
         with database.seen_by(EVERYBODY) as everything:

@@ -18,7 +18,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from awe.errors import SchemaError
-from awe.persist import guard, keysets, tables
+from awe.persist import guard, keysets, role, tables
 from awe.persist.branches import OWN, Branch, branch_of, branches, migrations, package_of, refuse_newer
 from awe.persist.session import open_engine
 from awe.persist.types import HexId, Instant, Real
@@ -34,6 +34,8 @@ def upgrade(url: str) -> None:
             _begin(connection)
             guard.install(connection)
             keysets.store(connection)
+            if connection.dialect.name == "postgresql":
+                role.grant(connection)
             connection.commit()
     finally:
         engine.dispose()

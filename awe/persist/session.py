@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from awe.errors import ForbiddenError, InstanceError, SchemaError, TransientError
-from awe.persist import filesystem, guard, keysets, names, tables
+from awe.errors import ForbiddenError, InstanceError, NotFoundError, SchemaError, TransientError
+from awe.persist import filesystem, guard, keysets, names, role, tables
 from awe.persist.branches import refuse_newer
 from awe.persist.identity import Identity
 
@@ -42,14 +42,16 @@ class Database:
         the engine; its connections are in autocommit mode
     identity
         user, project and privileges
+    roles
+        whether the user is a role of PostgreSQL, for whom its policies hold
     objects
         the persistent objects that Python holds, by their row number: one row is one object
     key_sets
         the keys by which classes ask that were there at the last upgrade, also those that are not installed here
     """
 
-    def __init__(self, engine: sa.Engine, identity: Identity) -> None:
-        self.engine, self.identity = engine, identity
+    def __init__(self, engine: sa.Engine, identity: Identity, *, roles: bool = False) -> None:
+        self.engine, self.identity, self.roles = engine, identity, roles
         self.objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self.names = names.NameBook()
         self.key_sets = keysets.HERE
@@ -68,15 +70,29 @@ class Database:
         if open_one is not None:
             yield open_one
             return
-        with self.engine.connect() as connection:
+        with self._connected() as connection:
             yield connection
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[sa.Connection]:
+        """A connection that sees and writes what this user may."""
+        with self.engine.connect() as connection:
+            if self.roles:
+                role.act(connection, self.identity)
+            yield connection
+
+    def need_owner(self, what: str) -> None:
+        """Raise ForbiddenError where the database shows only what a user sees, and the whole of it has to be looked at."""
+        if self.roles:
+            raise ForbiddenError(f"{what} looks at the whole database, of which {self.identity.user or 'anonymous'} sees a part; "
+                                 "connect as the owner of its tables")
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[sa.Connection]:
         """A connection whose statements all see the database as it was at the first of them."""
         if getattr(self._thread, "connection", None) is not None:
             raise TransientError("a snapshot was asked for inside a transaction, which sees its own writes; ask before it begins")
-        with self.engine.connect() as connection:
+        with self._connected() as connection:
             connection.exec_driver_sql(SNAPSHOT[self.dialect])
             yield connection
             connection.rollback()
@@ -88,7 +104,7 @@ class Database:
         if outer is not None:
             yield outer
             return
-        with self.engine.connect() as connection:
+        with self._connected() as connection:
             connection.exec_driver_sql(WRITE[self.dialect])
             self._thread.connection, self._thread.after = connection, []
             try:
@@ -132,13 +148,22 @@ class Database:
         with self.reading() as connection:
             found = names.find_identity(connection, user, project, privileges)
         while found is None:
+            if self.roles and not self._is_user(user):
+                raise NotFoundError(f"{user!r} is no user of this database; its owner adds users with `awe user add`")
             self.write(lambda connection: names.make_identity(connection, user, project))
             with self.reading() as connection:
                 found = names.find_identity(connection, user, project, privileges)
         return found
 
+    def _is_user(self, user: str) -> bool:
+        with self.reading() as connection:
+            return connection.scalar(sa.select(tables.user.c.id).where(tables.user.c.name == user)) is not None
+
     def act_as(self, identity: Identity) -> None:
         """Use the database as somebody else, or for another project; who sees other things reads everything anew."""
+        if self.roles:
+            with self.engine.connect() as connection:
+                role.act(connection, identity)
         if (identity.user_id, identity.projects) != (self.identity.user_id, self.identity.projects):
             self.objects.clear()
         self.identity = identity
@@ -146,7 +171,7 @@ class Database:
     @contextlib.contextmanager
     def seen_by(self, identity: Identity) -> Iterator[Database]:
         """The same database with the eyes of somebody else, and with objects of its own, as the current one of this thread."""
-        other = Database(self.engine, identity)
+        other = Database(self.engine, identity, roles=self.roles)
         other.names, other.key_sets, other._thread = self.names, self.key_sets, self._thread
         with using(other):
             yield other
@@ -171,7 +196,7 @@ class Database:
 
 
 def connect(url: str, *, user: str = "", project: str = "default", privileges: int | None = None,
-            durable: bool = False, create: bool = False) -> Database:
+            durable: bool = False, create: bool = False, roles: bool | None = None) -> Database:
     """Open a database and make it the current one.
 
     Parameters
@@ -188,6 +213,9 @@ def connect(url: str, *, user: str = "", project: str = "default", privileges: i
         whether SQLite waits for the disk at every commit
     create
         whether missing tables are made, for tests and for trying out; otherwise ``awe db upgrade`` makes them
+    roles
+        whether the database itself is to hold the user to what they may; by default for who does not come as the owner of
+        the tables.  A server that works for many comes as a role that may become each of them, or as the owner, and says True
 
     Raises
     ------
@@ -208,6 +236,7 @@ def connect(url: str, *, user: str = "", project: str = "default", privileges: i
         with database.reading() as connection:
             refuse_newer(connection)
             database.key_sets = keysets.stored(connection)
+        database.roles = engine.dialect.name == "postgresql" and (not _comes_as_owner(engine) if roles is None else roles)
         database.act_as(database.find_identity(user, project, privileges))
     except sa.exc.OperationalError as error:
         engine.dispose()
@@ -218,6 +247,11 @@ def connect(url: str, *, user: str = "", project: str = "default", privileges: i
         raise
     _default = database
     return database
+
+
+def _comes_as_owner(engine: sa.Engine) -> bool:
+    with engine.connect() as connection:
+        return role.is_trusted(connection)
 
 
 def current() -> Database:
@@ -278,7 +312,10 @@ def explain_missing(context: sa.ExceptionContext) -> None:
     """Say which command helps when a table or column is not there, and what a guard of the database refuses."""
     text = str(context.original_exception)
     state = getattr(context.original_exception, "sqlstate", None)
-    if isinstance(context.sqlalchemy_exception, sa.exc.IntegrityError) and "awe: " in text:
+    if state == "42501" and "awe: " not in text:
+        raise ForbiddenError(f"the database does not allow it ({text.splitlines()[0]}); `awe project show` says who may do what for a "
+                             "project, and its owner adds users") from context.original_exception
+    if "awe: " in text and (state == "42501" or isinstance(context.sqlalchemy_exception, sa.exc.IntegrityError)):
         raise ForbiddenError(text.splitlines()[0].split("awe: ", 1)[1]) from context.original_exception
     if state in MISSING_STATES or "no such table" in text or "no such column" in text or "has no column named" in text:
         raise SchemaError(f"the database does not have what the code asks for ({text.splitlines()[0]}); "

@@ -187,6 +187,8 @@ job = sa.Table(
     sa.Column("ended", Instant),
     sa.Column("host", sa.String, nullable=False, server_default=""),
     sa.Column("pid", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("project_id", sa.Integer, nullable=False, server_default="0", doc="as what it makes: with that one sees the job too"),
+    sa.Column("privileges", Small, nullable=False, server_default="0"),
 )
 
 lease = sa.Table(

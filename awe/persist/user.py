@@ -14,6 +14,7 @@ from awe.errors import ForbiddenError
 from awe.persist import tables
 from awe.persist.identity import Identity
 from awe.persist.names import checked_name
+from awe.persist.role import add_role
 from awe.persist.session import Database
 
 
@@ -42,13 +43,19 @@ def users(database: Database) -> list[User]:
 
 
 def add_user(database: Database, name: str) -> bool:
-    """Write a user down; returns whether they are new."""
+    """Write a user down, on PostgreSQL with a role of their own; returns whether they are new.
+
+    Raises ForbiddenError where this connection cannot make roles; nothing is written then.
+    """
     somebody(database)
+    database.need_owner("adding users")
     table, checked = tables.user, checked_name(name, "user")
 
     def add(connection: sa.Connection) -> bool:
         is_new = connection.scalar(sa.select(table.c.id).where(table.c.name == checked)) is None
         number_of_user(database, connection, checked)
+        if database.dialect == "postgresql":
+            add_role(connection, checked)
         return is_new
     return database.write(add)
 

@@ -16,6 +16,8 @@ def empty(database_url):
     """The address of a database without tables."""
     engine = open_engine(database_url)
     with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         there = sa.MetaData()
         there.reflect(connection)
         there.drop_all(connection)
