@@ -21,23 +21,32 @@ COLUMNS = (("n", "int"), ("sel", "bytes"), ("start", "int"), ("until", "int"), (
 class Distance:
     """The words for how far the nearest is that can be found under a digest, of which there is none between two times.
 
-    They are known once `measure` has looked; until then, and where there is nothing at any time, they are `otherwise`.
+    They are known once `measure` has looked; until then, and where there is nothing at any time, they are `otherwise`.  What lies
+    between the two times and may not be used is counted too.
     """
 
-    __slots__ = ("at", "is_group", "sel", "start", "until", "words")
+    __slots__ = ("at", "is_group", "is_told", "sel", "start", "until", "words")
 
     def __init__(self, sel: bytes, at: int, start: int, until: int, otherwise: str, *, is_group: bool) -> None:
         self.sel, self.at, self.start, self.until, self.is_group = sel, at, start, until, is_group
-        self.words = otherwise
+        self.words, self.is_told = otherwise, False
 
-    def tell(self, earlier: int | None, later: int | None) -> None:
-        """Take note of the last time before and the first time after at which there is something."""
+    def is_at(self, nearest: int) -> Distance:
+        """Take note that there is something between the two times, only too little."""
+        self.words, self.is_told = distance(self.at, nearest), True
+        return self
+
+    def tell(self, earlier: int | None, later: int | None, left_out: int) -> None:
+        """Take note of the last time before and the first time after at which there is something, and of how many may not be used."""
         times = [time for time in (earlier, later) if time is not None and FOREVER[0] < time < FOREVER[1]]
-        if times:
+        if times and not self.is_told:
             nearest = min(times, key=lambda time: abs(time - self.at))
             self.words = distance(self.at, nearest) if self.is_group else (
                 f"the nearest is valid {'from' if nearest == later else 'until'} {from_microseconds(nearest):%Y-%m-%d}, "
                 f"{abs(nearest - self.at) / DAY:.1f} days away")
+        if left_out:
+            unusable = f"{left_out} within reach {'is' if left_out == 1 else 'are'} invalid or flagged"
+            self.words = f"{self.words}; {unusable}" if self.words else unusable
 
     def __str__(self) -> str:
         return self.words
@@ -79,5 +88,7 @@ def measure(connection: sa.Connection, sight: Sight, distances: Sequence[Distanc
     earlier = (f"case when f.is_group=1 then (select max(c.t_start) {there} and c.span=0 and c.t_start<f.start) "
                f"else (select max(c.t_end) {there} and c.t_end<=f.start) end")
     later = f"(select min(c.t_start) {there} and (c.span=0 or f.is_group=0) and c.t_start>=f.until)"
-    for n, *times in rows(connection, f"select f.n,{earlier},{later} from {source} f"):
-        distances[n].tell(*times)
+    left_out = (f"(select count(*) from candidate c where c.sel=f.sel and c.eligible=0 and {sight.where('c')} and f.is_group=1 "
+                "and c.span=0 and c.t_start>=f.start and c.t_start<f.until)")
+    for n, *found in rows(connection, f"select f.n,{earlier},{later},{left_out} from {source} f"):
+        distances[n].tell(*found)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from awe.dataflow import select
-from awe.dataflow.distance import Distance, distance
+from awe.dataflow.distance import Distance
 from awe.dataflow.node import Node, Slots, is_makeable
 from awe.dataflow.paths import keys_of_object, value_at
 from awe.dataflow.select import Member
@@ -171,8 +171,8 @@ def described(keys: Mapping[str, Any] | None) -> str:
 
 
 def too_few(slot: DependencyList[Any], needed: int, times: list[int], at: int, far: Distance) -> Reason:
-    """Why there is no group: how many there are and how far away; `far` says it where none was looked at."""
-    where = distance(at, min(times, key=lambda time: abs(time - at))) if times else far
+    """Why there is no group: how many there are and how far away, and how many more may not be used, which `far` finds out."""
+    where = far.is_at(min(times, key=lambda time: abs(time - at))) if times else far
     group = f"of one {slot.within}" if isinstance(slot.within, str) else ""
     return Reason(Cause.TOO_FEW, (needed, f"{slot.member.__name__} {group}".strip(), len(times), where))
 

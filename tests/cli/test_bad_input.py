@@ -124,7 +124,9 @@ def assert_whole(awe, files: int) -> None:
 
 def test_a_chip_of_the_wrong_shape(awe, run, empty, tmp_path) -> None:
     path = wrong_shape(Path(shutil.copy(run.raw_files[0], tmp_path / "bad.fits")))
-    row = awe("ingest", path, "--commit", "--json").json["files"][0]
+    answer = awe("ingest", path, "--commit", "--json")
+    row = answer.json["files"][0]
+    assert answer.code == 2 and "1 of 1 files with problems" in answer.complaint and "ccd50" in answer.complaint
     assert "ccd53" in row["what"] and "ccd50" not in row["what"], row
     assert any("ccd50" in text and "beyond the image" in text for text in row["warnings"]), row
 
@@ -145,7 +147,7 @@ def test_a_bias_labelled_as_flat_is_found_and_flagged(awe, run, empty, tmp_path)
     assert row["state"] == "ingested" and row["warnings"]
     assert "MISLABELLED" in awe("show", row["object_ids"][0]).out
     wanted = awe("get", "DomeFlat", "chip=ccd50")
-    assert wanted.code == 2 and "RawDomeFlatFrame" in wanted.complaint
+    assert wanted.code == 2 and "RawDomeFlatFrame" in wanted.complaint and "1 within reach is invalid or flagged" in wanted.complaint
 
 
 def test_the_same_file_twice(awe, run, empty, tmp_path) -> None:

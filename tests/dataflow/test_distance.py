@@ -68,6 +68,19 @@ def test_only_what_can_be_used_and_seen_counts(march):
     assert "on 2026-03-01" in texts(toy.Flat.plan(instrument="cam", time=when(200)))
 
 
+@pytest.mark.parametrize("bad, words", [
+    (1, "found 1; the nearest is 0.0 days away, on 2026-06-09; 1 within reach is invalid or flagged"),
+    (2, "found 0; the nearest is 95.0 days away, on 2026-03-06; 2 within reach are invalid or flagged"),
+])
+def test_what_is_near_and_may_not_be_used_is_counted(march, bad, words):
+    """Somebody who sees two flats of that night is told why they are too few."""
+    march.flat(100, 10, hour=1.0)
+    march.flat(100, 11, hour=1.0)
+    for raw in [one for one in toy.RawFlat.select_all() if one.anchor > when(50)][:bad]:
+        edit(raw, "is_valid", 0, "bad")
+    assert texts(toy.Flat.plan(instrument="cam", time=when(100, hour=1.0))) == f"needs at least 2 RawFlat of one night, {words}"
+
+
 def test_nothing_at_any_time_is_said_so(march):
     text = texts(toy.Master.plan(instrument="cam", chip="c1", filter="r", time=when(200)))
     assert "needs at least 1 RawSky of one night, found 0; there is none with instrument=cam, chip=c1, filter=r" in text
