@@ -39,7 +39,9 @@ def look(path: str, definitions: Iterable[Definition]) -> dict[str, Any]:
     except AweError as error:
         return {"path": path, ODD: " ".join(str(error).split())}
     except OSError as error:
-        return {"path": path, ODD: f"{path}: cannot be read: {error.strerror or error}"}
+        return {"path": path, ODD: f"{path}: cannot be read: {error.strerror or error}; name a file that is there and may be read"}
+    except MemoryError:
+        return {"path": path, ODD: f"{path}: does not fit into the memory there is; split it, or look at it on a larger machine"}
 
 
 def camera_of(file: FitsFile, definitions: Iterable[Definition]) -> Definition:

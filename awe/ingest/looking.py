@@ -6,8 +6,10 @@ import json
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
+from awe.errors import TransientError
 from awe.ingest.look import look
 from awe.instruments import Definition, load
 
@@ -20,8 +22,12 @@ def look_at_all(files: Sequence[str], definitions: Sequence[Definition], workers
         return
     texts = json.dumps([definition.text for definition in definitions])
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for answer in pool.map(functools.partial(look_here, texts), files, chunksize=4):
-            yield json.loads(answer)
+        try:
+            for answer in pool.map(functools.partial(look_here, texts), files, chunksize=4):
+                yield json.loads(answer)
+        except BrokenProcessPool:
+            raise TransientError("a process that looked at files was killed, perhaps for want of memory; what was taken before is there; "
+                                 "ingest the same again, with fewer workers") from None
 
 
 def look_here(texts: str, path: str) -> str:

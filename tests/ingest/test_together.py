@@ -35,3 +35,21 @@ def test_each_file_comes_in_once(tmp_path: Path, night: Path, kind: str) -> None
     assert len(rows) == len({(row["exposure"], row["chip.name"]) for row in rows}) == 2 * FILES
     found = call("fsck", "--contents", "--json", "--home", home)
     assert found.code == 0 and (found.json["files"], found.json["unreferred"], found.json["dead_pins"]) == (FILES, 0, 0), found.out
+
+
+def test_a_process_that_is_killed_is_told(awe, home: Path, night: Path, tmp_path: Path) -> None:
+    """One worker of two dies of a file: one line, and the same again without workers takes everything."""
+    for number in range(8):
+        write(night / f"{number:02d}.fits", frame("BIAS", number))
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "if 'spawn_main' in ' '.join(sys.argv) or '--multiprocessing-fork' in sys.argv:\n"
+        "    import awe.ingest.look as page, os, signal\n"
+        "    real = page.hash_of\n"
+        "    page.hash_of = lambda path: os.kill(os.getpid(), signal.SIGKILL) if path.name == '05.fits' else real(path)\n")
+    command = [sys.executable, "-m", "awe", "ingest", str(night), "--commit", "--workers", "2"]
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}, timeout=120)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "was killed" in done.stderr, done
+    assert awe("ingest", night, "--commit").code == 0
+    assert len(awe("query", "RawBiasFrame", "--columns", "exposure", "--json").json) == 16
