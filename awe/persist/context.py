@@ -164,7 +164,16 @@ def _refuse_delete(connection: sa.Connection, who: Identity, obj: Any) -> None:
         raise ForbiddenError(f"{obj!r} is public ({LEVELS[row.privileges]}) and may be in use; invalidate it instead")
     if row.creator_id != who.user_id and not (row.privileges > 1 and is_manager(connection, who, row.project_id)):
         raise ForbiddenError(f"{obj!r} was made by {obj.creator}, and {who.user} is not them, nor manager of {obj.project}")
-    users = connection.scalar(sa.select(sa.func.count(sa.distinct(tables.edge.c.target))).where(tables.edge.c.input == obj.oid))
-    if users:
-        raise ForbiddenError(f"{obj!r} is referred to by {users} other object{'s' if users > 1 else ''}; delete those first "
+    _refuse_used(connection, who, obj)
+
+
+def _refuse_used(connection: sa.Connection, who: Identity, obj: Any) -> None:
+    """Refuse where others refer to it; how many is told of those that can be seen."""
+    edge, root = tables.edge, tables.object_
+    used = sa.select(root.c.oid).distinct().select_from(edge.join(root, root.c.oid == edge.c.target)).where(edge.c.input == obj.oid)
+    seen = len(connection.execute(used.where(who.visible(root))).all())
+    if seen:
+        raise ForbiddenError(f"{obj!r} is referred to by {seen} other object{'s' if seen > 1 else ''}; delete those first "
                              "(obj.inverse_objects() finds them), or invalidate it")
+    if connection.execute(used.limit(1)).first() is not None:
+        raise ForbiddenError(f"{obj!r} is referred to by what {who.user} does not see, and stays; invalidate it instead")

@@ -210,9 +210,9 @@ def _blinded(database: Database, connection: sa.Connection, changing: dict[int, 
     for oid, theirs in blind.items():
         seen = [f"{class_of(row.class_id).__name__} {row.object_id[:8]}" for row in theirs
                 if database.identity.sees(row.privileges, row.project_id, row.creator_id)]
-        which = f", such as {', '.join(seen[:SHOWN])}" if seen else ""
-        said.append(replace(changing[oid], refused=f"is used by {len(theirs)} objects with more readers{which}; "
-                                                   f"its privileges cannot be lowered to {changing[oid].privileges}"))
+        users_of = f"{len(seen)} objects with more readers, such as {', '.join(seen[:SHOWN])}" if seen else "what has more readers"
+        said.append(replace(changing[oid], refused=f"is used by {users_of}; its privileges cannot be lowered to "
+                                                   f"{changing[oid].privileges}"))
     return said
 
 

@@ -56,7 +56,7 @@ class Reader(NamedTuple):
 
 
 def check_edit(connection: sa.Connection, obj: Any, changed: Reader) -> None:
-    """Raise ForbiddenError when with privileges `changed` others could not see what they use, or it would use what others cannot."""
+    """Raise ForbiddenError when with readers `changed` others could not see what they use, or it would use what others cannot."""
     root, edge = tables.object_.c, tables.edge.c
     columns = (root.oid, root.class_id, root.privileges, root.project_id, root.creator_id)
     inputs = connection.execute(sa.select(*columns).join(tables.edge, edge.input == root.oid).where(edge.target == obj.oid)).all()
@@ -65,7 +65,5 @@ def check_edit(connection: sa.Connection, obj: Any, changed: Reader) -> None:
     if hidden:
         raise ForbiddenError(f"{obj!r} with privileges {changed.privileges} would use {len(hidden)} objects with fewer readers, "
                              f"such as {_one(hidden[0])}; publish those first")
-    blind = [row for row in users if not all_readers_see(row, changed)]
-    if blind:
-        raise ForbiddenError(f"{obj!r} is used by {len(blind)} objects with more readers, such as a "
-                             f"{class_of(blind[0].class_id).__name__}; its privileges cannot be lowered to {changed.privileges}")
+    if not all(all_readers_see(row, changed) for row in users):
+        raise ForbiddenError(f"{obj!r} is used by what would have more readers; move that first, or publish {obj!r} before")
