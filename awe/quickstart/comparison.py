@@ -76,13 +76,18 @@ def position_figures(east: Floats, north: Floats, pixel_scale: float) -> list[Fi
 
 
 def magnitude_figures(measured: Floats, errors: Floats, true: Floats) -> list[Figure]:
-    """Mean and scatter of measured minus true magnitudes, and the scatter in units of the stated errors."""
+    """Mean and scatter of measured minus true magnitudes, and the scatter in units of the stated errors.
+
+    The errors are those of single sources.  That of the zero point, which all share, is no part of them, so pulls are about the mean
+    difference, weighted as errors say, which stands in the figure of the bias.
+    """
     if len(measured) < 2:
         bias = rms = pulls = float("nan")
     else:
         difference = measured - true
         bias, rms = float(np.mean(difference)), float(np.sqrt(np.mean(difference**2)))
-        pulls = float(np.std(difference / errors, ddof=1))
+        shared = np.average(difference, weights=errors**-2.0)
+        pulls = float(np.std((difference - shared) / errors, ddof=1))
     return [Figure("magnitudes: bias", bias, at_least=-0.01, at_most=0.01, unit="mag"),
             Figure("magnitudes: rms", rms, at_most=0.02, unit="mag"),
             Figure("magnitudes: pulls", pulls, at_least=0.9, at_most=1.2)]

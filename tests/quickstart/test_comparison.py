@@ -85,3 +85,11 @@ def test_pixels_found_and_false() -> None:
     assert counted == Pixels(deviating=4, found=3, untouched=2, falsely=1)
     found, false = (counted + Pixels(0, 0, 998, 0)).figures()
     assert (found.value, false.value) == (75.0, 0.1) and not found.is_good and false.is_good
+
+
+def test_what_all_stars_share_is_bias_and_no_pull():
+    rng = np.random.default_rng(5)
+    errors = 10 ** rng.uniform(-3, -2, 400)
+    figures = magnitude_figures(17.0 + 0.008 + rng.normal(0, 1, 400) * errors, errors, np.full(400, 17.0))
+    assert value(figures, "bias") == pytest.approx(0.008, abs=0.001)
+    assert value(figures, "pulls") == pytest.approx(1.0, abs=0.1)
