@@ -145,7 +145,7 @@ def test_zero_points_of_a_field_are_relative_to_one_frame(made):
         assert sum(one.zero_point == 25.0 and one.n_stars == 0 for one in found) == 1
         for one in found:
             if one.n_stars:
-                assert one.n_stars > 30 and one.scatter < 0.08 and one.error < 0.02
+                assert one.n_stars > 15 and one.scatter < 0.08 and one.error < 0.02
                 reference = one.field_reference.frames[0]
                 expected = one.reduced.raw.header()["ZMAG"] - reference.raw.header()["ZMAG"]
                 assert one.zero_point - 25.0 == pytest.approx(expected, abs=0.12)
