@@ -77,6 +77,7 @@ def act(connection: sa.Connection, who: Identity) -> None:
         raise ForbiddenError("the whole database is looked at by its owner alone; connect as the owner of its tables")
     name = who.user or anonymous(connection)
     if connection.exec_driver_sql("SELECT current_user").scalar() != name:
+        connection.exec_driver_sql("DISCARD TEMP")  # what the one before left is not for the next
         try:
             connection.exec_driver_sql(f"SET ROLE {quoted(connection, name)}")
         except sa.exc.DBAPIError as error:

@@ -83,7 +83,7 @@ def test_files_by_name_by_hash_and_by_parts(house: House, client: TestClient, us
             assert (whole.status_code, whole.content) == (200, content) and head.status_code == 200
             assert (part.status_code, part.content) == (206, content[10:20]) and known.status_code == 304
             continue
-        absent = {"get": client.get("/files/no-such-file.txt", headers=headers), "head": client.head("/files/no-such-file.txt", headers=headers)}
+        absent = {how: client.request(how, "/files/no-such-file.txt", headers=headers) for how in ("get", "head")}
         for answer, like in ((whole, "get"), (head, "head"), (part, "get"), (known, "get")):
             assert answer.status_code == absent[like].status_code and answer.status_code in (401, 404)
             assert "marker" not in answer.text.replace(asked, "") and "marker" not in str(answer.headers)
@@ -91,7 +91,7 @@ def test_files_by_name_by_hash_and_by_parts(house: House, client: TestClient, us
 
 
 @pytest.mark.parametrize("user", LEAST)
-def test_contents_that_objects_share_are_served_for_the_sake_of_one_that_is_seen(house: House, client: TestClient, user: str | None) -> None:
+def test_shared_contents_are_served_for_the_sake_of_one_object_that_is_seen(house: House, client: TestClient, user: str | None) -> None:
     headers = {"Authorization": f"Bearer {house.tokens[user]}"} if user else {}
     shared = hashlib.sha256(b"shared by all").hexdigest()
     answer = client.get(f"/files/{shared}", headers=headers)

@@ -206,3 +206,21 @@ def test_roles_are_added_once_and_never_to_the_mighty(url):
         assert not role.add_role(connection, connection.exec_driver_sql("SELECT current_user").scalar())
         assert connection.exec_driver_sql("SELECT count(*) FROM pg_policy").scalar() > len(tables.metadata.tables)
     owner.close()
+
+
+def test_one_connection_serves_many_and_leaves_nothing_behind(url):
+    """As in a server: the pool gives the same connection to one user after the other."""
+    server = connect(url, user="ann", project="sky", roles=True)
+    made = coadd(1)
+    with server.reading() as connection:
+        connection.exec_driver_sql(f"CREATE TEMP TABLE left_over AS SELECT {made.oid} AS oid")
+    with server.engine.connect() as connection:  # what is here now is used again
+        pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+    for user, project, sees in (("bob", "sky", 0), ("eve", "open", 0), ("", "open", 0), ("ann", "sky", 1)):
+        with server.seen_by(server.find_identity(user, project)) as seen:
+            assert len(Coadd.object == made.object) == sees
+            with seen.reading() as connection:
+                assert connection.exec_driver_sql("SELECT pg_backend_pid()").scalar() == pid
+                assert connection.exec_driver_sql("SELECT to_regclass('left_over')").scalar() is None
+                assert connection.exec_driver_sql("SELECT count(*) FROM object WHERE oid = %s", (made.oid,)).scalar() == sees
+    server.close()
