@@ -9,7 +9,9 @@ from typing import Any
 from awe.cli.opened import opened
 from awe.cli.output import print_json
 from awe.cli.progress import of_targets, progress_bar
-from awe.dataflow.planner import Options, Planner, refuse_blocked
+from awe.dataflow.finding import found, worded
+from awe.dataflow.instance import current
+from awe.dataflow.planner import Options, Pars, Planner, refuse_blocked
 from awe.dataflow.request import Request
 from awe.dataflow.run import Report
 from awe.dataflow.target import number_of_workers
@@ -41,7 +43,7 @@ def get(options: Namespace) -> int:
         if options.json:
             print_json({"objects": [card(obj) for obj in objects], "report": counted(report), "failures": failures})
         elif objects or report.planned:
-            print("\n".join([*map(repr, objects), str(report)]))
+            print("\n".join([*map(repr, objects), *([str(report)] if not current().database.standpoint else [])]))
     for failure in failures:
         print(f"awe: {failure}", file=sys.stderr)
     return 2 if failures else 0
@@ -54,6 +56,8 @@ def planner(options: Namespace) -> Planner:
 
 def found_or_made(planner: Planner, asked: list[Request], options: Namespace) -> tuple[list[Any], Report, list[str]]:
     """The objects that could be had, what was done for them, and in words which could not be had."""
+    if planner.instance.database.standpoint:
+        return looked_for(asked, planner.options.pars)
     made = planner.plan(asked)
     failures = [why for top in made.tops if (why := failure_of(refuse_blocked, [top]))]
     if failures:
@@ -66,6 +70,15 @@ def found_or_made(planner: Planner, asked: list[Request], options: Namespace) ->
     objects: list[Any] = []
     failures += [why for top in made.tops if (why := failure_of(lambda node: objects.append(planner.object_of(node, report)), top))]
     return objects, report, failures
+
+
+def looked_for(asked: list[Request], pars: Pars | None) -> tuple[list[Any], Report, list[str]]:
+    """The same where nothing can be made."""
+    objects = found(asked, pars)
+    standpoint = current().database.standpoint
+    return ([obj for obj in objects if obj is not None], Report(),
+            [f"{worded(one)} was not there {standpoint}, where nothing is made" for one, obj in zip(asked, objects, strict=True)
+             if obj is None])
 
 
 def failure_of(work: Callable[[Any], None], about: Any) -> str:

@@ -14,6 +14,7 @@ PARS = argument("--pars", action="append", default=[], metavar="CLASS.NAME=VALUE
 RETRY = argument("--retry", action="store_true", help="make again what is held, since it failed or was flagged")
 GROW = argument("--grow", action="store_true", help="make anew what others now match")
 FRESH = argument("--fresh", action="store_true", help="make what is asked from the nearest raw data, even if something valid is there")
+AS_OF = argument("--as-of", metavar="TIME", help="as the database stood then: 2026-03-01, or 2026-03-01T12:00 in UTC; nothing is made")
 OBJECT = argument("id", metavar="ID", help="the beginning of an object_id, or the global name of a file")
 WHY = argument("--why", required=True, metavar="TEXT", help="the reason, kept in the change log")
 PACKAGE = argument("--package", default="awe", metavar="PKG", help="the package whose classes are meant (awe)")
@@ -73,10 +74,10 @@ DATA = (
 
 ASKING = (
     Command("plan", "asking", "plan", "what `get` would do, and why; nothing is made", (
-        CLASS, KEYS, PARS, RETRY, GROW, FRESH, argument("--depth", type=whole, metavar="N", help="show at most so many levels"),
+        CLASS, KEYS, PARS, RETRY, GROW, FRESH, AS_OF, argument("--depth", type=whole, metavar="N", help="show at most so many levels"),
         argument("--full", action="store_true", help="show every node, also what is up to date or goes the same way as another"), JSON)),
     Command("get", "asking", "get", "find a target, or make it from what it depends on", (
-        CLASS, KEYS, PARS, RETRY, GROW, FRESH,
+        CLASS, KEYS, PARS, RETRY, GROW, FRESH, AS_OF,
         argument("--all", action="store_true", help="all targets that the keys can mean, not just one"),
         argument("--workers", type=whole, metavar="N", help="how many processes make targets (as the instance is set)"), JSON)),
 )
@@ -98,7 +99,7 @@ LOOKING = (
         argument("--columns", metavar="A,B.C", help="paths to print; without it identity, date and attributes"),
         argument("--order", metavar="PATH", help="in the order of this path"),
         argument("--descending", action="store_true", help="the greatest first"),
-        argument("--limit", type=int, default=1000, metavar="N", help="at most so many; 0 for all (1000)"), JSON),
+        argument("--limit", type=int, default=1000, metavar="N", help="at most so many; 0 for all (1000)"), AS_OF, JSON),
         details="The expression is parsed to comparisons of attributes with values, joined by &, |, ~ (or and, or, not); nothing of it "
                 "is evaluated. LIKE is .like('M*')."),
     Command("show", "looking", "show", "tell everything about an object", (OBJECT, JSON)),

@@ -11,18 +11,20 @@ from awe.config import default_home
 from awe.connection import connect
 from awe.dataflow.instance import Instance
 from awe.errors import InstanceError
+from awe.persist.view import seen_through, shadow_at
 
 
 @contextlib.contextmanager
 def opened(options: Namespace) -> Iterator[Instance]:
-    """Open the instance that ``--home`` or AWE_HOME names, and close it in the end.
+    """Open the instance that ``--home`` or AWE_HOME names, and close it in the end; with ``--as-of`` it is looked at as it was then.
 
     What the database itself complains of, when it goes away or its disk is full, is one sentence.
     """
     instance = None
     try:
         instance = connect(options.home)
-        yield instance
+        with seen_through(shadow_at(getattr(options, "as_of", None))):
+            yield instance
     except sa.exc.DatabaseError as error:
         if isinstance(error, sa.exc.ProgrammingError | sa.exc.IntegrityError | sa.exc.DataError):
             raise

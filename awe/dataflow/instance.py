@@ -27,10 +27,15 @@ class Instance:
     site: Callable[[str], Site] = staticmethod(lambda instrument: Site())
 
     def __init__(self, config: Config, database: Database, store: Store, client: Client | None = None) -> None:
-        self.config, self.database, self.store, self.client = config, database, store, client
+        self.config, self._database, self.store, self.client = config, database, store, client
         self.lock = threading.Lock()
         self.verified = Verified()
         self.memory = Memory()
+
+    @property
+    def database(self) -> Database:
+        """The database; where it is looked at as of another moment, as it stood then."""
+        return session.seen(self._database)
 
     def path_of(self, sha256: str) -> Path:
         """Where the bytes of a file are on this machine; they are fetched where only a server has them whole.

@@ -23,9 +23,10 @@ from awe.dataflow.run import Progress, Report, Runner, complain
 from awe.dataflow.settle import result_of_node
 from awe.dataflow.state import State
 from awe.dataflow.workers import Workers
-from awe.errors import ConfigError, HeldError, NoRawDataError
+from awe.errors import ConfigError, ForbiddenError, HeldError, NoRawDataError
 from awe.persist.load import load
 from awe.persist.selector import class_name
+from awe.persist.session import Database
 
 Pars = Mapping[str, Mapping[str, Any]]
 
@@ -75,7 +76,7 @@ class Planner:
         if call:
             check_call(call, target_classes())
         database, memory = self.instance.database, self.instance.memory
-        key = memories.key_of(self.instance, self.options, asked) if self.remember else None
+        key = memories.key_of(self.instance, self.options, asked) if self.remember and not database.standpoint else None
         with database.snapshot() as connection, uninterrupted():
             book = ParameterBook(connection, database.identity.project_id, call)
             graph = Graph(connection, self.instance.eyes(), book, lambda cls, oids: load(database, oids, cls), self.instance.site)
@@ -90,17 +91,17 @@ class Planner:
             if self.options.depth is not None:
                 cut(graph, nodes, self.options.depth)
             judge = Judge(graph, retry=self.options.retry, grow=self.options.grow)
-            plan = Plan(nodes, judge.judge(nodes), asked, lambda some: self._complete(graph, some))
+            plan = Plan(nodes, judge.judge(nodes), asked, lambda some: self._complete(database, graph, some))
             if key is not None:
                 memory.keep(key, plan, graph, now)
             connection.exec_driver_sql("COMMIT")
-        graph.completing = lambda node: self._complete(graph, [node])
+        graph.completing = lambda node: self._complete(database, graph, [node])
         return plan
 
-    def _complete(self, graph: Graph, nodes: Iterable[Node]) -> None:
+    def _complete(self, database: Database, graph: Graph, nodes: Iterable[Node]) -> None:
         """Read what nodes stand on, their keys and parameters, after the plan was made."""
         listed = list(nodes)
-        with self.instance.database.reading() as connection, uninterrupted():
+        with database.reading() as connection, uninterrupted():
             graph.reconnect(connection)
             graph.fill(listed)
             graph.load_objects([node for node in listed if node.keys is None and node.winner is not None])
@@ -114,6 +115,8 @@ class Planner:
         A new object may be valid for times at which others were used, or its lead may belong to another time; so when all has been
         made the same is asked again, until nothing is left to do.
         """
+        if self.instance.database.standpoint:
+            raise ForbiddenError(f"nothing is made {self.instance.database.standpoint}; plan and get in the present")
         modules = {node.cls.__module__ for node in plan.todo if not class_name(node.cls).startswith("awe:")}
         with contextlib.ExitStack() as stack:
             if workers < 0:

@@ -1,26 +1,26 @@
 """ProcessTarget: what can be asked for, and makes itself.
 
-`find` looks, `get` looks and makes, `plan` says what `get` would do, `is_up_to_date` never makes anything.
+`find` looks, `get` looks and makes, `plan` says what `get` would do, `is_up_to_date` never makes anything.  Asked `as_of` a
+moment, all of them answer as the database stood then, and nothing is made.
 """
 from __future__ import annotations
 
 from typing import Any, Self
 
 from awe.dataflow import instance as instances
-from awe.dataflow import select
+from awe.dataflow.finding import found, was_there
 from awe.dataflow.lifecycle import Makeable
 from awe.dataflow.moment import When
-from awe.dataflow.parameters import ParameterBook, scope_of
 from awe.dataflow.plan import Plan
 from awe.dataflow.planner import Options, Pars, Planner
 from awe.dataflow.reproduce import Reproduction, reproduce
 from awe.dataflow.request import Request, requests
 from awe.dataflow.run import Progress
 from awe.errors import AmbiguousError
-from awe.persist.load import load
-from awe.persist.selector import selector_of
 from awe.persist.types import to_microseconds
 from awe.persist.value import keys_of
+from awe.persist.view import When as Instant
+from awe.persist.view import seen_through, shadow_at
 
 
 class ProcessTarget(Makeable):
@@ -58,41 +58,45 @@ class ProcessTarget(Makeable):
         return found[0]
 
     @classmethod
-    def get(cls, *, date: When | None = None, time: When | None = None, pars: Pars | None = None, retry: bool = False,
-            grow: bool = False, fresh: bool = False, workers: int | None = None, progress: Progress | None = None,
+    def get(cls, *, date: When | None = None, time: When | None = None, as_of: Instant | None = None, pars: Pars | None = None,
+            retry: bool = False, grow: bool = False, fresh: bool = False, workers: int | None = None, progress: Progress | None = None,
             **keys: Any) -> Self:
-        """The one object with these keys, up to date: found, or made from what it depends on."""
-        asked = cls.request(date=date, time=time, **keys)
-        planner = Planner(options=Options(pars, retry, grow, fresh))
-        found: Self = planner.get([asked], workers=number_of_workers(workers), progress=progress)[0]
-        return found
+        """The one object with these keys, up to date: found, or made from what it depends on.
+
+        As of a moment, the one that was selected then: nothing is made in the past, and NotFoundError says so.
+        """
+        with seen_through(shadow_at(as_of)):
+            asked = [cls.request(date=date, time=time, **keys)]
+            made: Self = had(asked, Options(pars, retry, grow, fresh), workers, progress)[0]
+            return made
 
     @classmethod
-    def get_all(cls, *, date: When | None = None, time: When | None = None, pars: Pars | None = None, retry: bool = False,
-                grow: bool = False, fresh: bool = False, workers: int | None = None, progress: Progress | None = None,
-                **keys: Any) -> list[Self]:
-        """All objects that these keys can mean, up to date, by one plan."""
-        asked = cls.requests(date=date, time=time, **keys)
-        planner = Planner(options=Options(pars, retry, grow, fresh))
-        return planner.get(asked, workers=number_of_workers(workers), progress=progress)
+    def get_all(cls, *, date: When | None = None, time: When | None = None, as_of: Instant | None = None, pars: Pars | None = None,
+                retry: bool = False, grow: bool = False, fresh: bool = False, workers: int | None = None,
+                progress: Progress | None = None, **keys: Any) -> list[Self]:
+        """All objects that these keys can mean, up to date, by one plan; as of a moment, those that were selected then."""
+        with seen_through(shadow_at(as_of)):
+            asked = cls.requests(date=date, time=time, **keys)
+            return had(asked, Options(pars, retry, grow, fresh), workers, progress)
 
     @classmethod
-    def plan(cls, *, date: When | None = None, time: When | None = None, pars: Pars | None = None, retry: bool = False,
-             grow: bool = False, fresh: bool = False, depth: int | None = None, **keys: Any) -> Plan:
-        """What `get_all` with the same keys would do, and why; nothing is made."""
-        asked = cls.requests(date=date, time=time, **keys)
-        return Planner(options=Options(pars, retry, grow, fresh, depth)).plan(asked)
+    def plan(cls, *, date: When | None = None, time: When | None = None, as_of: Instant | None = None, pars: Pars | None = None,
+             retry: bool = False, grow: bool = False, fresh: bool = False, depth: int | None = None, **keys: Any) -> Plan:
+        """What `get_all` with the same keys would do, and why; nothing is made.
+
+        As of a moment, what it would have done then.
+        """
+        with seen_through(shadow_at(as_of)):
+            asked = cls.requests(date=date, time=time, **keys)
+            return Planner(options=Options(pars, retry, grow, fresh, depth)).plan(asked)
 
     @classmethod
-    def find(cls, *, date: When | None = None, time: When | None = None, pars: Pars | None = None, **keys: Any) -> Self | None:
-        """The object that the selection rule picks now, up to date or not; None where there is none. Makes nothing."""
-        asked = cls.request(date=date, time=time, **keys)
-        instance = instances.current()
-        with instance.database.snapshot() as connection:
-            book = ParameterBook(connection, instance.database.identity.project_id, dict(pars or {}))
-            ids = book.wanted(cls, scope_of(cls, asked.keys), asked.at).ids
-            best = select.pick(connection, instance.sight(), [(selector_of(cls, asked.keys), asked.at, ids)])[0]
-        return None if best is None else load(instance.database, [best.oid], cls)[best.oid]
+    def find(cls, *, date: When | None = None, time: When | None = None, as_of: Instant | None = None, pars: Pars | None = None,
+             **keys: Any) -> Self | None:
+        """The object that the selection rule picks, now or as of a moment, up to date or not; None where there is none. Makes nothing."""
+        with seen_through(shadow_at(as_of)):
+            picked: Self | None = found([cls.request(date=date, time=time, **keys)], pars)[0]
+            return picked
 
     @classmethod
     def select(cls, **keys: Any) -> Self | None:
@@ -112,6 +116,13 @@ class ProcessTarget(Makeable):
     def reproduce(self) -> Reproduction:
         """Make it again from its recorded inputs and parameters, store nothing, and say whether it comes out identical."""
         return reproduce(self)
+
+
+def had(asked: list[Request], options: Options, workers: int | None, progress: Progress | None) -> list[Any]:
+    """The objects for requests: found or made in the present, only looked for anywhere else."""
+    if instances.current().database.standpoint:
+        return was_there(asked, options.pars)
+    return Planner(options=options).get(asked, workers=number_of_workers(workers), progress=progress)
 
 
 def number_of_workers(workers: int | None) -> int:

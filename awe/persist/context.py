@@ -1,7 +1,7 @@
 """`context`: on whose behalf things are asked and made, and what may be deleted."""
 from __future__ import annotations
 
-import datetime
+import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,6 +19,7 @@ from awe.persist.publish import Publication, publish
 from awe.persist.session import Database, current
 from awe.persist.undo import undo
 from awe.persist.user import User, somebody, users
+from awe.persist.view import Moment, When, instant, look_through, shadow_now
 
 
 class Context:
@@ -27,8 +28,14 @@ class Context:
     What somebody else may not see is not there: the same predicate is in every statement.
     """
 
-    #: Reserved: the moment as of which everything is asked.
-    as_of: datetime.datetime | None = None
+    @property
+    def as_of(self) -> Moment:
+        """The moment as of which everything is asked; assigned, or for a block: ``with context.as_of(time): ...``."""
+        return Moment()
+
+    @as_of.setter
+    def as_of(self, when: When | None) -> None:
+        look_through(dataclasses.replace(shadow_now(), moment=None if when is None else instant(when)))
 
     @property
     def identity(self) -> Identity:
@@ -130,7 +137,9 @@ class Context:
 
     def __repr__(self) -> str:
         who = self.identity
-        return f"<context: {who.user or 'anonymous'} for {who.project}, new objects are {LEVELS[who.privileges]} ({who.privileges})>"
+        standpoint = current().standpoint
+        return (f"<context: {who.user or 'anonymous'} for {who.project}, new objects are {LEVELS[who.privileges]} ({who.privileges})"
+                f"{', looking ' * bool(standpoint)}{standpoint}>")
 
 
 context = Context()

@@ -48,6 +48,10 @@ class Database:
         the persistent objects that Python holds, by their row number: one row is one object
     key_sets
         the keys by which classes ask that were there at the last upgrade, also those that are not installed here
+    view
+        what stands in its place while it is looked at as of another moment; see `awe.persist.view`
+    kept
+        the views that have a connection
     """
 
     def __init__(self, engine: sa.Engine, identity: Identity, *, roles: bool = False) -> None:
@@ -56,7 +60,19 @@ class Database:
         self.names = names.NameBook()
         self.key_sets = keysets.HERE
         self.lock = threading.Lock()
+        self.view: Database | None = None
+        self.kept: list[Any] = []
         self._thread = threading.local()
+
+    @property
+    def base(self) -> Database:
+        """The database of the present; itself, unless it is a view of another."""
+        return self
+
+    @property
+    def standpoint(self) -> str:
+        """From where it is looked at, in words; empty for the present."""
+        return ""
 
     @property
     def dialect(self) -> str:
@@ -182,6 +198,9 @@ class Database:
         SQLite then measures its indexes anew where that is due, unless others are writing, or the database is gone.
         """
         global _default
+        self.view = None
+        while self.kept:
+            self.kept.pop().let_go()
         if self.dialect == "sqlite":
             with contextlib.suppress(sa.exc.DBAPIError, InstanceError), self.engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA busy_timeout=0")
@@ -259,7 +278,15 @@ def current() -> Database:
     database = _current.get() or _default
     if database is None:
         raise InstanceError("no database is open; connect(url) opens one, and so does the prompt")
-    return database
+    return database if database.view is None else database.view
+
+
+def seen(database: Database) -> Database:
+    """How `database` is looked at just now: itself, or the view that stands in its place."""
+    found = _current.get()
+    if found is not None and found.base is database:
+        database = found
+    return database if database.view is None else database.view
 
 
 @contextlib.contextmanager

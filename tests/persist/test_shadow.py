@@ -10,10 +10,10 @@ from persist_sky import Chip, Filter, Imstat, MasterFlat, RawFlat
 
 from awe.errors import AweError
 from awe.persist import tables
-from awe.persist.asof import as_of
 from awe.persist.context import context
 from awe.persist.edit import edit
 from awe.persist.insert import creation_dates
+from awe.persist.shadow import as_of
 from awe.persist.types import from_microseconds
 
 DAY = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)

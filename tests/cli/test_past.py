@@ -1,0 +1,27 @@
+"""`--as-of`: what was there at an earlier moment."""
+from __future__ import annotations
+
+import datetime
+
+from tests.cli.test_walk import identity
+
+
+def moment() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat()
+
+
+def test_plan_get_and_query_as_of_a_moment(awe, home) -> None:
+    early = moment()
+    assert awe("get", "MasterBias", "chip=ccd50").code == 0
+    bias, then = identity(awe, "(MasterBias.chip.name == 'ccd50')"), moment()
+    assert awe("invalidate", bias, "--why", "noise").code == 0
+    assert "held" in awe("plan", "MasterBias", "chip=ccd50").out
+    assert awe("plan", "MasterBias", "chip=ccd50", "--as-of", then, "--json").json["counts"] == {"up to date": 7}
+    assert "to be made" in awe("plan", "MasterBias", "chip=ccd50", "--as-of", early).out
+    had = awe("get", "MasterBias", "chip=ccd50", "--as-of", then)
+    assert had.code == 0 and had.out.splitlines() == [had.out.strip()] and bias[:8] in had.out
+    answer = awe("get", "MasterBias", "chip=ccd50", "--as-of", early)
+    assert answer.code == 2 and "was not there as of 20" in answer.complaint and "nothing is made" in answer.complaint
+    for time, count in ((then, 1), (early, 0), (moment(), 0)):
+        assert len(awe("query", "MasterBias.is_valid > 0", "--as-of", time, "--json").json) == count
+    assert "'then' is no moment" in awe("query", "MasterBias", "--as-of", "then").complaint
