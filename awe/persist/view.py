@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from awe.errors import ForbiddenError, QueryError, TransientError
+from awe.persist import role
 from awe.persist.identity import Identity
 from awe.persist.insert import creation_dates
 from awe.persist.session import SNAPSHOT, Database, current, using
@@ -45,7 +46,7 @@ class View(Database):
     """
 
     def __init__(self, base: Database, shadow: Shadow) -> None:
-        self._base, self.shadow = base, shadow
+        self._base, self.shadow, self.roles = base, shadow, base.roles
         self.engine, self.names, self.key_sets, self.lock = base.engine, base.names, base.key_sets, base.lock
         self.objects = weakref.WeakValueDictionary()
         self.view, self.kept, self._thread = None, [], base._thread
@@ -120,6 +121,8 @@ class View(Database):
     def _open(self) -> None:
         connection = self.engine.connect()
         try:
+            if self._base.roles:
+                role.act(connection, self.identity)
             connection.exec_driver_sql(SNAPSHOT[self.dialect])
             self._made_at = creation_dates(1)[0]
             self._seen = self._stamp(connection)
@@ -184,7 +187,7 @@ class View(Database):
         return self._base.find_identity(user, project, privileges)
 
     def act_as(self, identity: Identity) -> None:
-        """Use the database as somebody else, or for another project."""
+        """Use the database as somebody else, or for another project; the tables are then made anew."""
         self.objects.clear()
         self._base.act_as(identity)
 

@@ -12,7 +12,6 @@ from persist_sky import Chip, Coadd, Corrected, Filter, Imstat, Instrument, Mast
 
 from awe.errors import AweError, NotFoundError
 from awe.persist import mapping, role, tables
-from awe.persist.asof import as_of
 from awe.persist.context import context
 from awe.persist.dbobject import DBObject
 from awe.persist.edit import edit
@@ -22,6 +21,7 @@ from awe.persist.lineage import ancestors, descendants, tell_everything
 from awe.persist.load import load, read
 from awe.persist.record import FileRow, Record
 from awe.persist.session import Database, connect, using
+from awe.persist.shadow import as_of
 from awe.persist.user import add_user
 from tests.conftest import new_database, postgresql_server
 
