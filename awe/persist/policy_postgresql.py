@@ -16,9 +16,12 @@ UNION ALL SELECT p.id FROM project p WHERE p.public > 0 AND p.name = current_set
 AND EXISTS (SELECT 1 FROM awe_user u WHERE u.name = current_user))"""
 MANAGED = """ARRAY(SELECT m.project_id FROM project_member m JOIN awe_user u ON u.id = m.user_id
 WHERE u.name = current_user AND m.manager > 0)"""
-VISIBLE = ("(privileges >= (SELECT CASE WHEN EXISTS (SELECT 1 FROM awe_user u WHERE u.name = current_user) THEN 3 ELSE 4 END) "
-           f"OR privileges = 2 AND project_id = ANY ({PROJECTS}) OR privileges = 1 AND {{creator}} = {ME})")
 KNOWN = f"{ME} IS NOT NULL"
+#: Said by what is hidden, with numbers that PostgreSQL can compare with its statistics: most objects are public.
+HIDDEN = (f"privileges < 3 AND NOT (privileges = 2 AND project_id = ANY ({PROJECTS}) "
+          f"OR privileges = 1 AND {{creator}} IS NOT DISTINCT FROM {ME})")
+HIDDEN_FROM_THE_WORLD = "privileges = 3 AND (SELECT NOT EXISTS (SELECT 1 FROM awe_user u WHERE u.name = current_user))"
+VISIBLE = f"(NOT ({HIDDEN}) AND NOT ({HIDDEN_FROM_THE_WORLD}))"
 #: Tables that are words which objects share: every user reads and adds to them.
 WORDS = ("class", "key_set", "parameters", "recipe", "scope", "span", "touched")
 #: Tables of what is going on: every user reads and writes them.
