@@ -10,20 +10,23 @@ from awe.cli.opened import opened
 from awe.cli.output import print_json
 from awe.cli.progress import of_targets, progress_bar
 from awe.dataflow.finding import found, worded
-from awe.dataflow.instance import current
+from awe.dataflow.instance import Instance, current
 from awe.dataflow.planner import Options, Pars, Planner, refuse_blocked
 from awe.dataflow.request import Request
 from awe.dataflow.run import Report
 from awe.dataflow.target import number_of_workers
 from awe.errors import AweError
 from awe.face import plan_tree
-from awe.face.words import keys_given, parameters_given, target_named
+from awe.face.named import object_named
+from awe.face.words import edit_given, keys_given, parameters_given, target_named
+from awe.persist.assume import Edit, with_assumed
 from awe.persist.lineage import card
+from awe.persist.view import seen_through, shadow_now
 
 
 def plan(options: Namespace) -> int:
     """Show everything that the targets stand on, each with a state and its reasons."""
-    with opened(options):
+    with opened(options) as instance, seen_through(with_assumed(shadow_now(), edits_given(instance, options.assume))):
         cls = target_named(options.target)
         found = planner(options).plan(cls.requests(**keys_given(cls, options.keys)))
         if options.json:
@@ -70,6 +73,15 @@ def found_or_made(planner: Planner, asked: list[Request], options: Namespace) ->
     objects: list[Any] = []
     failures += [why for top in made.tops if (why := failure_of(lambda node: objects.append(planner.object_of(node, report)), top))]
     return objects, report, failures
+
+
+def edits_given(instance: Instance, words: list[str]) -> list[Edit]:
+    """The edits in ``'ID field=value' ...``."""
+    found = []
+    for text in words:
+        name, field, value = edit_given(text)
+        found.append((object_named(instance, name), field, value))
+    return found
 
 
 def looked_for(asked: list[Request], pars: Pars | None) -> tuple[list[Any], Report, list[str]]:

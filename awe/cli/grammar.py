@@ -15,6 +15,8 @@ RETRY = argument("--retry", action="store_true", help="make again what is held, 
 GROW = argument("--grow", action="store_true", help="make anew what others now match")
 FRESH = argument("--fresh", action="store_true", help="make what is asked from the nearest raw data, even if something valid is there")
 AS_OF = argument("--as-of", metavar="TIME", help="as the database stood then: 2026-03-01, or 2026-03-01T12:00 in UTC; nothing is made")
+ASSUME = argument("--assume", action="append", default=[], metavar="'ID FIELD=VALUE'",
+                  help="as if an object were edited: is_valid, timestamp_start, timestamp_end or quality_flags; may be given often")
 OBJECT = argument("id", metavar="ID", help="the beginning of an object_id, or the global name of a file")
 WHY = argument("--why", required=True, metavar="TEXT", help="the reason, kept in the change log")
 PACKAGE = argument("--package", default="awe", metavar="PKG", help="the package whose classes are meant (awe)")
@@ -74,7 +76,8 @@ DATA = (
 
 ASKING = (
     Command("plan", "asking", "plan", "what `get` would do, and why; nothing is made", (
-        CLASS, KEYS, PARS, RETRY, GROW, FRESH, AS_OF, argument("--depth", type=whole, metavar="N", help="show at most so many levels"),
+        CLASS, KEYS, PARS, RETRY, GROW, FRESH, AS_OF, ASSUME,
+        argument("--depth", type=whole, metavar="N", help="show at most so many levels"),
         argument("--full", action="store_true", help="show every node, also what is up to date or goes the same way as another"), JSON)),
     Command("get", "asking", "get", "find a target, or make it from what it depends on", (
         CLASS, KEYS, PARS, RETRY, GROW, FRESH, AS_OF,

@@ -5,6 +5,7 @@ moment, all of them answer as the database stood then, and nothing is made.
 """
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Self
 
 from awe.dataflow import instance as instances
@@ -17,6 +18,7 @@ from awe.dataflow.reproduce import Reproduction, reproduce
 from awe.dataflow.request import Request, requests
 from awe.dataflow.run import Progress
 from awe.errors import AmbiguousError
+from awe.persist.assume import Edit, with_assumed
 from awe.persist.types import to_microseconds
 from awe.persist.value import keys_of
 from awe.persist.view import When as Instant
@@ -81,12 +83,14 @@ class ProcessTarget(Makeable):
 
     @classmethod
     def plan(cls, *, date: When | None = None, time: When | None = None, as_of: Instant | None = None, pars: Pars | None = None,
-             retry: bool = False, grow: bool = False, fresh: bool = False, depth: int | None = None, **keys: Any) -> Plan:
+             retry: bool = False, grow: bool = False, fresh: bool = False, depth: int | None = None, assume: Iterable[Edit] = (),
+             **keys: Any) -> Plan:
         """What `get_all` with the same keys would do, and why; nothing is made.
 
-        As of a moment, what it would have done then.
+        As of a moment, what it would have done then; with `assume`, what it would do if something were edited:
+        ``assume=[(bias, "is_valid", 0), (flat, "timestamp_end", "2026-03-01")]``.
         """
-        with seen_through(shadow_at(as_of)):
+        with seen_through(with_assumed(shadow_at(as_of), assume)):
             asked = cls.requests(date=date, time=time, **keys)
             return Planner(options=Options(pars, retry, grow, fresh, depth)).plan(asked)
 

@@ -54,6 +54,13 @@ def parameters_given(words: Iterable[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def edit_given(text: str) -> tuple[str, str, Any]:
+    """Object, field and value of ``ID field=value``."""
+    name, _, edit = text.strip().partition(" ")
+    field, value = split(edit.strip(), "'ID field=value', as in '3f2a is_valid=0'")
+    return name, field, value if field.startswith("timestamp") else in_type(field, value, int)
+
+
 def split(word: str, form: str) -> tuple[str, str]:
     """Name and value of ``name=value``."""
     name, equals, value = word.partition("=")

@@ -69,7 +69,7 @@ def edit_all(objects: Iterable[Any], field: str, value: Any, why: str, *, blocki
         if type(obj).__abstract__:
             raise ForbiddenError(f"{obj!r}: nothing of it can be edited before its package is installed")
     if field == "privileges" and objects:
-        publish(objects, stamp(_coerced(objects[0], field, value), 0), why, undo_of=undo_of)
+        publish(objects, stamp(coerced(objects[0], field, value), 0), why, undo_of=undo_of)
         return
 
     def work(connection: sa.Connection) -> None:
@@ -97,7 +97,7 @@ def _edit(database: Database, connection: sa.Connection, obj: Any, field: str, v
     database.after_commit(lambda: obj.__dict__.update(_row=tuple(root)))
 
 
-def _coerced(obj: Any, field: str, value: Any) -> Any:
+def coerced(obj: Any, field: str, value: Any) -> Any:
     """The value in the type of the field."""
     declared = type(obj).__mapping__.system[field]
     try:
@@ -111,7 +111,7 @@ def _coerced(obj: Any, field: str, value: Any) -> Any:
 
 def _checked(connection: sa.Connection, obj: Any, field: str, value: Any, row: Any) -> int:
     """The value as the database keeps it."""
-    found = _coerced(obj, field, value)
+    found = coerced(obj, field, value)
     if field == "project":
         return number_of_project(connection, found)
     new = stamp(found, 0)

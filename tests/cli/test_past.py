@@ -25,3 +25,14 @@ def test_plan_get_and_query_as_of_a_moment(awe, home) -> None:
     for time, count in ((then, 1), (early, 0), (moment(), 0)):
         assert len(awe("query", "MasterBias.is_valid > 0", "--as-of", time, "--json").json) == count
     assert "'then' is no moment" in awe("query", "MasterBias", "--as-of", "then").complaint
+
+
+def test_plan_as_if_something_were_edited(awe, home) -> None:
+    assert awe("get", "MasterBias", "chip=ccd50").code == 0
+    raw = identity(awe, "(RawBiasFrame.chip.name == 'ccd50')")
+    assert "removed" in awe("plan", "MasterBias", "chip=ccd50", "--assume", f"{raw[:12]} is_valid=0").out
+    assert "removed" in awe("plan", "MasterBias", "chip=ccd50", "--assume", f"{raw} quality_flags=1").out
+    assert awe("plan", "MasterBias", "chip=ccd50", "--json").json["counts"] == {"up to date": 7}
+    refused = awe("plan", "MasterBias", "chip=ccd50", "--assume", f"{raw} exptime=3")
+    assert refused.code == 2 and "'exptime' cannot be assumed" in refused.complaint
+    assert "write 'ID field=value'" in awe("plan", "MasterBias", "chip=ccd50", "--assume", raw).complaint

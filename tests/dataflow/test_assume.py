@@ -1,0 +1,135 @@
+"""What a plan says of edits that are assumed is what it says when they are made."""
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from awe.dataflow.effects import effects
+from awe.dataflow.planner import Options, Planner
+from awe.errors import AweError, QueryError
+from awe.persist.assume import with_assumed
+from awe.persist.edit import edit
+from awe.persist.view import seen_through, shadow_now
+from tests.dataflow import toy
+from tests.dataflow.comparing import eyes, same
+from tests.dataflow.conftest import when
+from tests.dataflow.oracle import Oracle
+from tests.dataflow.test_oracle import History
+from tests.dataflow.world import World
+
+FIELDS = ("is_valid", "is_valid", "quality_flags", "timestamp_start", "timestamp_end", "timestamp_end")
+
+
+class Supposing(History):
+    """A random history; now and then some edits are assumed, and then made."""
+
+    def some_edits(self) -> list:
+        found = []
+        for _ in range(self.choose.choice((1, 1, 2, 4))):
+            obj, field = self.some_object(), self.choose.choice(FIELDS)
+            value = (when(self.choose.choice((-3, 0, 1, 2, 5)), self.choose.choice((-3, 0.5, 6))) if field.startswith("timestamp")
+                     else self.choose.choice((0, 1, 2) if field == "is_valid" else (0, 1)))
+            if obj is None or any(obj is other and field[:4] == name[:4] for other, name, _ in found):
+                continue
+            try:
+                with_assumed(shadow_now(), [(obj, field, value)])
+            except QueryError:
+                with pytest.raises(QueryError):
+                    edit(obj, field, value, "refused too")
+                continue
+            found.append((obj, field, value))
+        return found
+
+    def suppose(self) -> None:
+        asked = [self.request() for _ in range(3)]
+        options, edits = self.options(), self.some_edits()
+        before = World.read(self.instance.database)
+        plans = []
+        for one in asked:
+            with seen_through(with_assumed(shadow_now(), edits)):
+                plans.append(Planner(self.instance, Options(**options)).plan(one))
+        told = effects(edits)
+        assert list(World.read(self.instance.database).objects) == list(before.objects)
+        for obj, field, value in edits:
+            edit(obj, field, value, "as was assumed")
+            self.log.append(f"{field} of {obj!r} = {value}")
+        for one, plan in zip(asked, plans, strict=True):
+            self.log.append(f"{one and one[0].cls.__name__} {options}")
+            theirs = Oracle(World.read(self.instance.database), eyes(self.instance), self.instance.database.identity.project_id,
+                            call=options.get("pars"), retry=options.get("retry", False), grow=options.get("grow", False))
+            tops = [theirs.answer(each.cls, each.keys, each.at, fresh=options.get("fresh", False)) for each in one]
+            for top in tops:
+                theirs.judge(top)
+            seen: dict = {}
+            for ours, other in zip(plan.tops, tops, strict=True):
+                same(ours, other, seen)
+        self.check_effects(before, told)
+
+    def check_effects(self, before: World, told: list) -> None:
+        """Every product that was up to date before, and is not any more, was told; and no other."""
+        who = self.instance.database.identity.project_id
+        then, now = Oracle(before, eyes(self.instance), who), Oracle(World.read(self.instance.database), eyes(self.instance), who)
+        expected = set()
+        for obj in before.objects.values():
+            if issubclass(obj.cls, toy.Target):
+                was, becomes = (oracle.answer(obj.cls, obj.keys, obj.anchor) for oracle in (then, now))
+                then.judge(was)
+                now.judge(becomes)
+                good = [node.obj and node.state in ("up to date", "may grow") for node in (was, becomes)]
+                if good[0] and not (good[1] and was.obj.oid == becomes.obj.oid):
+                    expected.add((obj.cls, tuple(obj.keys.items()), obj.anchor))
+        assert {(one.request.cls, tuple(one.request.keys.items()), one.request.at) for one in told} == expected
+
+
+@pytest.mark.parametrize(("kind", "seed"), [*(("sqlite", seed) for seed in range(6)), *(("postgresql", seed) for seed in range(6, 9))],
+                         indirect=["kind"])
+def test_assumed_is_as_made(observatory, seed):
+    history = Supposing(observatory, random.Random(seed))
+    try:
+        for name in ("c1", "c2"):
+            observatory.chip(name)
+        for name in ("r", "g"):
+            observatory.band(name)
+        for night in (0, 0, 0, 1, 1, 4):
+            observatory.raw(toy.RawFlat, night, 2)
+        for night in (0, 1, 4):
+            observatory.frame(night, 4)
+        for _ in range(8):
+            history.choose.choices((history.new_raw, history.new_version), (3, 1))[0]()
+            history.get()
+            history.suppose()
+    except Exception as error:
+        raise AssertionError("\n".join([f"seed {seed}", *history.log, f"{type(error).__name__}: {error}"])) from error
+    finally:
+        history.restore()
+
+
+@pytest.fixture
+def stacked(observatory):
+    for number in (10, 12):
+        observatory.flat(0, number)
+    for number in (100, 120):
+        observatory.frame(0, number)
+    return toy.Stack.get(field="F")
+
+
+def test_a_plan_of_what_would_be(observatory, stacked):
+    flat = toy.Flat.select_all()[0]
+    plan = toy.Stack.plan(field="F", assume=[(flat, "is_valid", 0)])
+    assert plan.counts()["held"] == 3
+    assert [one.before.cls.__name__ for one in effects([(flat, "is_valid", 0)])].count("Reduced") == 2
+    assert {one.request.cls for one in effects([(flat, "timestamp_end", "2026-03-01")])} >= {toy.Reduced}
+    raw = toy.RawFrame.select_all()[0]
+    assert str(effects([(raw, "is_valid", 0)], toy.Stack.requests(field="F"))[0]).startswith("Stack cam F: out of date")
+    assert flat.is_valid == 1 and toy.Stack.plan(field="F").is_up_to_date and effects([(flat, "is_valid", 2)]) == []
+    assert "removed" in str(toy.Stack.plan(field="F", assume=[(raw, "quality_flags", 1)]))
+
+
+def test_what_cannot_be_assumed_is_refused(observatory, stacked):
+    flat = toy.Flat.select_all()[0]
+    for edits, why in (([(flat, "privileges", 1)], "'privileges' cannot be assumed"), ([(flat, "is_valid", 7)], "not 7"),
+                       ([(flat, "timestamp_end", "1990-01-01")], "and never"), ([("x", "is_valid", 0)], "no committed object"),
+                       ([(flat, "timestamp_end", "soon")], "'soon' is no moment")):
+        with pytest.raises(AweError, match=why):
+            toy.Stack.plan(field="F", assume=edits)
