@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import time
 
 import pytest
@@ -22,6 +23,8 @@ from tests.robustness.observatory import FRAMES, MADE, Heap, Stacked, fingerprin
 from tests.targets import walk
 
 SEED = random.SystemRandom().randrange(10**6)
+#: So many processes are killed at random moments, as many as this says.
+KILLS = int(os.environ.get("AWE_KILLS", "10"))
 TARGETS = {"Stacked": Stacked, "Heap": Heap}
 
 
@@ -106,17 +109,34 @@ def test_the_parent_of_a_pool(sqlite_toy, whole, point):
 
 
 def test_at_random_moments(toys, whole, tmp_path):
-    """The seed is new at each run."""
+    """Spread over the time that making takes when nobody disturbs it; the seed is new at each run."""
     dice = random.Random(SEED)
-    for number in range(10):
-        home = toys[dice.choice(["sqlite", "postgresql"])].copy(tmp_path / f"home{number}")
-        process = started("-m", "tests.robustness.getting", str(home.path), home.url, "Heap")
-        while not begun(home):
-            time.sleep(0.01)
-        time.sleep(dice.uniform(0.0, 0.4))
+    span = {kind: seconds_of_making(toys[kind].copy(tmp_path / f"undisturbed-{kind}")) for kind in ("sqlite", "postgresql")}
+    for number in range(KILLS):
+        kind = dice.choice(["sqlite", "postgresql"])
+        home = toys[kind].copy(tmp_path / f"home{number}")
+        process = making(home)
+        time.sleep(dice.uniform(0.0, span[kind]))
         process.kill()
         process.communicate()
         goes_on(home, "Heap", whole)
+
+
+def making(home: Home) -> subprocess.Popen[str]:
+    """A process that makes something, as soon as it has begun."""
+    process = started("-m", "tests.robustness.getting", str(home.path), home.url, "Heap")
+    while not begun(home) and process.poll() is None:
+        time.sleep(0.01)
+    return process
+
+
+def seconds_of_making(home: Home) -> float:
+    """How long it takes from then on."""
+    process = making(home)
+    start = time.monotonic()
+    process.communicate()
+    assert process.returncode == 0
+    return time.monotonic() - start
 
 
 def begun(home: Home) -> bool:
