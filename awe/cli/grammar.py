@@ -18,6 +18,7 @@ AS_OF = argument("--as-of", metavar="TIME", help="as the database stood then: 20
 ASSUME = argument("--assume", action="append", default=[], metavar="'ID FIELD=VALUE'",
                   help="as if an object were edited: is_valid, timestamp_start, timestamp_end or quality_flags; may be given often")
 OBJECT = argument("id", metavar="ID", help="the beginning of an object_id, or the global name of a file")
+JOB = argument("id", type=whole, metavar="ID", help="the number of a job, as `awe jobs` prints it")
 WHY = argument("--why", required=True, metavar="TEXT", help="the reason, kept in the change log")
 PACKAGE = argument("--package", default="awe", metavar="PKG", help="the package whose classes are meant (awe)")
 LOCK = argument("--file", default="targets.lock", metavar="FILE", help="the lock file (targets.lock)")
@@ -115,9 +116,19 @@ LOOKING = (
         argument("second", metavar="ID"), JSON)),
     Command("reproduce", "comparing", "reproduce", "make an object again from its recorded inputs and parameters; nothing is stored", (
         OBJECT, JSON), details="Exit code 1 where it does not come out identical."),
-    Command("jobs", "looking", "jobs", "what was made, by whom, how it ended, and why it failed", (
+    Command("jobs", "jobs", "jobs", "what is being made, what failed and why, what is held; for a target also what it lacks", (
+        argument("target", nargs="?", metavar="CLASS", help="say too what stands in the way of these targets"), KEYS,
         argument("--failed", action="store_true", help="only what failed, with its log"),
-        argument("--limit", type=whole, default=50, metavar="N", help="at most so many (50)"), JSON)),
+        argument("--survey", action="store_true", help="with --json: print all that stands open, not the latest alone"),
+        argument("--limit", type=whole, default=50, metavar="N", help="at most so many of the latest (50)"), JSON)),
+    Command("jobs log", "jobs", "log", "why a job ended as it did, and what was logged", (JOB, JSON)),
+    Command("jobs cancel", "jobs", "stop", "give jobs up that are running; nothing of them is kept", (
+        argument("ids", nargs="+", type=whole, metavar="ID", help="the numbers of jobs, as `awe jobs` prints them"),
+        argument("--run", action="store_true", help="with everything else that was asked for together with them"), JSON),
+        details="A job that a worker process makes is ended at once; one that is made in the process that asked, when its make() returns."),
+    Command("jobs retry", "jobs", "retry", "make again what failed, was lost or was cancelled, or is held", (
+        argument("ids", nargs="*", type=whole, metavar="ID", help="the numbers of jobs; without, all that failed, were lost or cancelled"),
+        argument("--workers", type=whole, metavar="N", help="how many processes make targets (as the instance is set)"), JSON)),
     Command("retrieve", "files", "retrieve", "copy a file out of the store, with its provenance in the header", (
         argument("name", metavar="NAME|ID", help="the global name of a file, or the beginning of an object_id"),
         argument("-o", "--output", metavar="PATH", help="where; a folder, or a file that is not there yet (the current folder)"),

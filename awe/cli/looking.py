@@ -1,4 +1,4 @@
-"""`awe query`, `show`, `lineage` and `jobs`: what there is, and how it came to be."""
+"""`awe query`, `show` and `lineage`: what there is, and how it came to be."""
 from __future__ import annotations
 
 from argparse import Namespace
@@ -6,7 +6,6 @@ from typing import Any
 
 from awe.cli.opened import opened
 from awe.cli.output import as_table, print_json
-from awe.dataflow import jobs as job_rows
 from awe.errors import QueryError
 from awe.face import tell
 from awe.face.lineage import Tree
@@ -72,23 +71,3 @@ def lineage(options: Namespace) -> int:
         else:
             print("\n".join(tree.lines(options.depth, full=options.full)))
     return 0
-
-
-def jobs(options: Namespace) -> int:
-    """List the latest jobs; those whose process is gone are marked as lost first."""
-    with opened(options) as instance:
-        job_rows.bury_the_lost(instance.database)
-        rows = job_rows.listed(instance.database, state="failed" if options.failed else None, limit=options.limit)
-    if options.json:
-        print_json(rows)
-        return 0
-    columns = ("id", "state", "class", "request", "user", "started", "seconds", "reason")
-    print(as_table(columns, [[worded(row[name]) for name in columns] for row in rows]))
-    if options.failed:
-        print("\n".join(f"\njob {row['id']}: {row['reason']}\n{row['log']}".rstrip() for row in rows))
-    return 0
-
-
-def worded(value: Any) -> Any:
-    """The keys of a request as text."""
-    return " ".join(str(one) for one in value.values()) if isinstance(value, dict) else value

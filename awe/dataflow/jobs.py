@@ -35,11 +35,12 @@ PASSING = (TransientError, StoreError, MissingFileError, ConfigError, SchemaErro
            sa.exc.SQLAlchemyError, KeyboardInterrupt, SystemExit)
 
 
-def begin(connection: sa.Connection, cls: type, request: Mapping[str, Any], derivation: bytes, who: Identity) -> int:
-    """Note that somebody began to make something; return the number of the job."""
+def begin(connection: sa.Connection, cls: type, request: Mapping[str, Any], derivation: bytes, who: Identity, *, at: int | None = None,
+          run: int | None = None) -> int:
+    """Note that somebody began to make something, for which moment and in which run; return the number of the job."""
     row = {"derivation": derivation, "class_id": number_of(class_name(cls)), "request": json.dumps(dict(request), default=str),
            "state": "running", "who": who.user_id, "project_id": who.project_id, "privileges": who.privileges,
-           "started": now(), "host": socket.gethostname(), "pid": os.getpid()}
+           "started": now(), "host": socket.gethostname(), "pid": os.getpid(), "at": at, "run_id": run}
     key = connection.execute(sa.insert(tables.job).values(**row)).inserted_primary_key
     assert key is not None
     return int(key[0])
@@ -125,13 +126,13 @@ def bury(connection: sa.Connection, derivation: bytes | None = None) -> int:
     """
     job, lease = tables.job, tables.lease
     same = (lease.c.derivation == job.c.derivation) & (lease.c.host == job.c.host) & (lease.c.pid == job.c.pid)
-    running = sa.select(job.c.id, lease.c.token, lease.c.expires).outerjoin(lease, same).where(job.c.state == "running")
+    running = sa.select(job.c.id, lease.c.token, lease.c.expires).outerjoin(lease, same).where(job.c.state.in_(("running", "cancelling")))
     rows = connection.execute(running if derivation is None else running.where(job.c.derivation == derivation)).all()
     moment = leases.clock(connection) if rows else now()
     living = {row.id for row in rows if row.token is not None and not leases.is_over(row, moment)}
     lost = sorted({row.id for row in rows} - living)
     for start in range(0, len(lost), 500):
-        connection.execute(sa.update(job).where(job.c.id.in_(lost[start:start + 500]), job.c.state == "running").values(
+        connection.execute(sa.update(job).where(job.c.id.in_(lost[start:start + 500]), job.c.state.in_(("running", "cancelling"))).values(
             state="lost", reason="its process is gone; what it had begun is made by the next who asks", ended=now()))
     return len(lost)
 

@@ -20,6 +20,7 @@ from awe.dataflow.plan import Plan
 from awe.dataflow.registry import target_classes
 from awe.dataflow.request import Request
 from awe.dataflow.run import Progress, Report, Runner, complain
+from awe.dataflow.runs import RunRow
 from awe.dataflow.settle import result_of_node
 from awe.dataflow.state import State
 from awe.dataflow.workers import Workers
@@ -137,7 +138,9 @@ class Planner:
 
     def _run(self, plan: Plan, pool: Workers | None, progress: Progress | None) -> Report:
         plan.complete(plan.todo)
-        return Runner(self.instance, plan, lambda node: node.parameters, retry=self.options.retry, workers=pool, progress=progress).run()
+        row = RunRow(self.instance.database, [top.name for top in plan.tops], self.options.pars or {}, len(plan.todo))
+        return Runner(self.instance, plan, lambda node: node.parameters, retry=self.options.retry, workers=pool, progress=progress,
+                      row=row).run()
 
     def get(self, asked: Sequence[Request], *, workers: int = 0, progress: Progress | None = None) -> list[Any]:
         """The objects for all requests, in order; what is missing or out of date is made first.

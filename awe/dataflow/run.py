@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +25,7 @@ from awe.dataflow.maker import Failure, Product
 from awe.dataflow.node import Node
 from awe.dataflow.plan import Plan
 from awe.dataflow.prepare import Prepared, prepare
+from awe.dataflow.runs import SECONDS, RunRow, stop_if_asked
 from awe.dataflow.schedule import Schedule
 from awe.dataflow.settle import Result, is_cut_off
 from awe.dataflow.state import State
@@ -65,7 +66,7 @@ class Runner:
     """Carries out one plan."""
 
     def __init__(self, instance: Instance, plan: Plan, parameters: Callable[[Node], dict[str, Any]], *, retry: bool = False,
-                 workers: Makers | None = None, progress: Progress | None = None) -> None:
+                 workers: Makers | None = None, progress: Progress | None = None, row: RunRow | None = None) -> None:
         self.instance, self.plan, self.parameters = instance, plan, parameters
         self.retry, self.progress = retry, progress
         self.makers = workers or Here(instance)
@@ -76,6 +77,8 @@ class Runner:
         self.begun: dict[int, Prepared] = {}
         self.waiting: dict[Node, Prepared] = {}
         self.passing: dict[Node, str] = {}
+        self.cancelled: dict[int, str] = {}
+        self.row = row or RunRow(instance.database, [top.name for top in plan.tops], {}, len(plan.todo))
 
     def run(self) -> Report:
         """Deal with all nodes there is something to do about, inputs first.
@@ -84,18 +87,23 @@ class Runner:
         ------
         InstanceError
             the database is gone, so that nothing can be kept; what was committed before is there
+        TransientError
+            somebody asked this run to stop
         """
+        self.row.begin()
         with self.keeper:
             try:
                 self._deal_with_all()
             except BaseException as error:
                 self._abandon(jobs.in_words(error))
                 raise
+            self.row.end("failed" if self.report.failed else "done", self.done, self.report.planned)
         return self.report
 
     def _deal_with_all(self) -> None:
         running: dict[Future[Outcome], Prepared] = {}
         while self.schedule.left:
+            self._look_whether_to_stop(running.values())
             while len(running) < self.makers.room and (node := self.schedule.take()) is not None:
                 prepared = self._begin(node)
                 if prepared is not None:
@@ -104,8 +112,17 @@ class Runner:
                 time.sleep(self.schedule.pause or 0.0)
                 continue
             pause = self.schedule.pause if len(running) < self.makers.room else None
-            for future in wait(running, pause, FIRST_COMPLETED).done:
+            for future in wait(running, SECONDS if pause is None else min(pause, SECONDS), FIRST_COMPLETED).done:
                 self._end(running.pop(future), future.result())
+
+    def _look_whether_to_stop(self, running: Iterable[Prepared]) -> None:
+        """Give up what somebody cancelled since the last look; raise where that is the whole run."""
+        asked = self.row.asked()
+        stop_if_asked(asked)
+        self.cancelled.update(asked.jobs)
+        for prepared in running:
+            if prepared.job in asked.jobs:
+                self.makers.stop(prepared.spec)
 
     # ------------------------------------------------------------------ one node
 
@@ -155,7 +172,8 @@ class Runner:
             if there is not None:
                 leases.give_back(connection, lease)
                 return False, there
-            found.job = jobs.begin(connection, found.node.cls, found.node.keys or {}, lease.derivation, who)
+            found.job = jobs.begin(connection, found.node.cls, found.node.keys or {}, lease.derivation, who, at=found.node.anchor,
+                                   run=self.row.id)
             return True, None
         got, there = self.instance.database.write(work)
         if got:
@@ -190,6 +208,12 @@ class Runner:
     def _end(self, prepared: Prepared, outcome: Outcome) -> None:
         """Commit what came out, or keep why nothing did."""
         reach("returned")
+        asked = self.row.asked()
+        self.cancelled.update(asked.jobs)
+        if asked.stop or prepared.job in self.cancelled:
+            self._drop(prepared, outcome, asked.stop)
+            stop_if_asked(asked)
+            return
         if isinstance(outcome, Failure):
             self._fail(prepared, outcome)
             return
@@ -197,6 +221,13 @@ class Runner:
             result = commit(self.instance, Work(prepared, outcome))
             self._let_go(prepared)
             self._judge(prepared.node, result, outcome)
+
+    def _drop(self, prepared: Prepared, outcome: Outcome, stop: str) -> None:
+        """What was cancelled is not kept, even if it was made meanwhile."""
+        assert prepared.job is not None
+        if isinstance(outcome, Product):
+            self.instance.store.unpin([row["sha256"] for row in outcome.files])
+        self._fail(prepared, Failure(stop or self.cancelled[prepared.job], log=outcome.log), "cancelled")
 
     @contextlib.contextmanager
     def _kept_if_it_fails(self, prepared: Prepared, log: str) -> Iterator[None]:
@@ -221,8 +252,8 @@ class Runner:
         else:
             self._finish(node, result, self.report.made, "made")
 
-    def _fail(self, prepared: Prepared, failure: Failure) -> None:
-        self._close_job(prepared, "failed", failure)
+    def _fail(self, prepared: Prepared, failure: Failure, state: str = "failed") -> None:
+        self._close_job(prepared, state, failure)
         self.report.failed[prepared.node] = failure.reason
         if not failure.permanent:
             self.passing[prepared.node] = failure.reason
@@ -251,6 +282,8 @@ class Runner:
         for prepared in list(self.begun.values()):
             with contextlib.suppress(AweError, sa.exc.SQLAlchemyError):
                 self._close_job(prepared, "cancelled", Failure(f"given up: {reason}"))
+        with contextlib.suppress(AweError, sa.exc.SQLAlchemyError):
+            self.row.end("cancelled", self.done, self.report.planned)
 
     def _hold(self, node: Node, reason: str) -> None:
         """Consumers go on with the object that was used before, if there is one."""
@@ -268,6 +301,7 @@ class Runner:
         self._tell(word, node)
 
     def _tell(self, word: str, node: Node) -> None:
+        self.row.tell(self.done, self.report.planned, f"{word} {node.name}")
         if self.progress is not None:
             self.progress(word, node, self.done, self.report.planned)
 

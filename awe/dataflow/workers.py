@@ -40,6 +40,10 @@ class Makers(Protocol):
         """Have a target made."""
         ...
 
+    def stop(self, spec: Spec) -> None:
+        """Give up a target that is being made, where that can be done; its future ends with a failure then."""
+        ...
+
 
 class Here:
     """Makes targets in this process, one at a time, before `submit` returns."""
@@ -54,6 +58,9 @@ class Here:
         done: Future[Outcome] = Future()
         done.set_result(attempt(spec, self.instance))
         return done
+
+    def stop(self, spec: Spec) -> None:
+        """Nothing can be stopped: `submit` returns when all is done."""
 
 
 class Workers:
@@ -74,6 +81,7 @@ class Workers:
         self.number = number
         self.greeting = json.dumps({"path": sys.path, "settings": settings, "owner": instance.store.owner, "modules": modules})
         self.waiting: queue.SimpleQueue[tuple[Spec, Future[Outcome]] | None] = queue.SimpleQueue()
+        self.given_up: set[str] = set()
         self.workers = [Worker(self) for _ in range(number)]
 
     @property
@@ -86,6 +94,12 @@ class Workers:
         answer: Future[Outcome] = Future()
         self.waiting.put((spec, answer))
         return answer
+
+    def stop(self, spec: Spec) -> None:
+        """Give a target up: the process that makes it is ended, and another one takes its place for what comes next."""
+        self.given_up.add(spec.object_id)
+        for worker in self.workers:
+            worker.stop(spec)
 
     def close(self) -> None:
         """End the processes, whatever they do."""
@@ -107,6 +121,7 @@ class Worker:
     def __init__(self, pool: Workers) -> None:
         self.pool = pool
         self.process: subprocess.Popen[bytes] | None = None
+        self.spec: Spec | None = None
         self.lock = threading.Lock()
         self.ended = False
         self.thread = threading.Thread(target=self._work, name="awe worker", daemon=True)
@@ -127,7 +142,18 @@ class Worker:
     def _work(self) -> None:
         while (job := self.pool.waiting.get()) is not None:
             spec, answer = job
-            answer.set_result(self._ask(spec))
+            with self.lock:
+                self.spec = spec
+            outcome = self._ask(spec) if spec.object_id not in self.pool.given_up else Failure("it was given up before it was begun")
+            with self.lock:
+                self.spec = None
+            answer.set_result(outcome)
+
+    def stop(self, spec: Spec) -> None:
+        """End the process where it makes this target."""
+        with self.lock:
+            if self.spec is not None and self.spec.object_id == spec.object_id and self.process is not None:
+                self.process.kill()
 
     def _ask(self, spec: Spec) -> Outcome:
         """Have the process make a target; start one where there is none, and say so where it dies."""

@@ -47,6 +47,7 @@ def backup(instance: Instance, folder: Path) -> BackedUp:
     IntegrityError
         a file is not what its name says
     """
+    instance.database.need_owner("a backup")
     folder = folder.absolute()
     if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
         raise ConfigError(f"{folder} is not empty and no backup of awe; name a new directory, or that of an earlier backup")

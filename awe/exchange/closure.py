@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from awe.errors import ConfigError, ForbiddenError, NotFoundError
-from awe.exchange.rows import BLOCK, owned, owner_of, refers_to_object
+from awe.exchange.rows import BLOCK, owned_here, owner_of, refers_to_object
 from awe.persist import tables
 from awe.persist.among import among, numbers
 from awe.persist.identity import Identity
@@ -40,7 +40,7 @@ def objects_of(connection: sa.Connection, project: str, who: Identity) -> set[in
 
 def everything_below(connection: sa.Connection, top: Iterable[int]) -> set[int]:
     """Some objects, and all that they refer to, at any distance: a few statements for each level."""
-    links = [(owner, column) for table in owned()[1:] if (owner := owner_of(table)) is not None
+    links = [(owner, column) for table in owned_here(connection)[1:] if (owner := owner_of(table)) is not None
              for column in table.columns if refers_to_object(column) and column is not owner]
     found, frontier = set(top), set(top)
     while frontier:

@@ -66,8 +66,11 @@ def write(instance: Instance, project: str, folder: Path) -> Manifest:
 
 def read_everything(connection: sa.Connection, oids: set[int]) -> dict[str, list[list[Any]]]:
     """The rows of all tables that tell of some objects, by the name of the table."""
-    found = {table.name: rows.read(connection, table, owner, oids)
-             for table in rows.owned() if (owner := tables.object_.c.oid if table is tables.object_ else rows.owner_of(table)) is not None}
+    found = {}
+    for table in rows.owned_here(connection):
+        owner = tables.object_.c.oid if table is tables.object_ else rows.owner_of(table)
+        assert owner is not None
+        found[table.name] = rows.read(connection, table, owner, oids)
     for table, by in ((tables.change, tables.change.c.oid), (tables.job, tables.job.c.oid)):
         found[table.name] = rows.read(connection, table, by, oids)
     own = rows.read(connection, tables.candidate, tables.candidate.c.oid, oids)

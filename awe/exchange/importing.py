@@ -68,6 +68,7 @@ def import_directory(instance: Instance, folder: Path, *, commit: bool = False) 
     """
     if instance.database.identity.is_anonymous:
         raise ForbiddenError("nobody in particular cannot import; connect with a user")
+    instance.database.need_owner("an import, which writes in the names of many,")
     manifest = read_manifest(folder)
     content = {name: fitted(name, [column for column, _ in table.columns], manifest.load(folder, name), instance.database.dialect)
                for name, table in manifest.tables.items()}
@@ -269,6 +270,6 @@ class Importer:
             said = dict(zip(names, row, strict=True))
             if said["oid"] in self.added:
                 said.pop("id")
-                said.update(oid=self.oids[said["oid"]], who=self.shared[tables.user][said["who"]])
+                said.update(oid=self.oids[said["oid"]], who=self.shared[tables.user][said["who"]], run_id=None)
                 self.connection.execute(sa.insert(tables.job).values(said))
 

@@ -48,6 +48,12 @@ def owned() -> list[sa.Table]:
     return [tables.object_, *(table for table in tables.metadata.sorted_tables if owner_of(table) is not None)]
 
 
+def owned_here(connection: sa.Connection) -> list[sa.Table]:
+    """Those that the database has: a package may be installed whose tables it was not given yet."""
+    there = set(sa.inspect(connection).get_table_names())
+    return [table for table in owned() if table.name in there]
+
+
 def read(connection: sa.Connection, table: sa.Table, by: sa.Column[Any], values: Iterable[int]) -> list[list[Any]]:
     """The rows of a table whose column `by` has one of some values, ready for JSON, in the order of the primary key."""
     dialect, wanted = connection.dialect.name, sorted(values)

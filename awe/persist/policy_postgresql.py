@@ -103,6 +103,7 @@ def policies(owned: Sequence[Any], there: Collection[str]) -> dict[tuple[str, st
     add("file", "EXISTS (SELECT 1 FROM object_file f WHERE f.sha256 = file.sha256)", KNOWN)
     add("change", f"who = {ME} OR EXISTS (SELECT 1 FROM object o WHERE o.oid = change.oid)", f"who = {ME}")
     add("job", f"who = {ME} OR {VISIBLE.format(creator='who')}", f"who = {ME}", f"who = {ME}", KNOWN)
+    add("run", f"creator_id = {ME} OR {mine}", f"creator_id = {ME}", f"creator_id = {ME}", KNOWN)
     of_project = f"(project_id = 0 OR project_id = ANY ({PROJECTS}))"
     add("parameter_set", of_project, f"who = {ME} AND {of_project}")
     for table in WORDS:

@@ -16,8 +16,8 @@ from awe.persist.identity import Identity
 
 #: Tables that users add to, and those whose rows they also take away or change; the rest they read.
 ALL = "INSERT, UPDATE, DELETE"
-CHANGED = {tables.project.name: "INSERT, UPDATE", tables.project_member.name: ALL, tables.job.name: ALL, tables.lease.name: ALL,
-           tables.user.name: "", "alembic_version": ""}
+CHANGED = {tables.project.name: "INSERT, UPDATE", tables.project_member.name: ALL, tables.run.name: ALL, tables.job.name: ALL,
+           tables.lease.name: ALL, tables.user.name: ""}
 #: Rows of these are shared or are history; the triggers refuse too.
 NEVER_DELETED = {table.name for table in (tables.change, tables.scope, tables.recipe, tables.parameters, tables.parameter_set,
                                           tables.class_, tables.span, tables.touched, tables.file, tables.key_set)}
@@ -64,6 +64,7 @@ def grant(connection: sa.Connection, *, make_group: bool = False) -> None:
     to = quoted(connection, everyone)
     for table in sa.inspect(connection).get_table_names():
         rights = CHANGED.get(table, "INSERT" if table in NEVER_DELETED else "INSERT, DELETE")
+        rights = "" if table.endswith("alembic_version") else rights
         _run(connection, f'GRANT SELECT{", " if rights else ""}{rights} ON "{table}" TO {to}')
     _run(connection, f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema(connection)} TO {to}")
 

@@ -171,13 +171,32 @@ touched = sa.Table(
     sa.Column("sel", Digest, nullable=False),
 )
 
+run = sa.Table(
+    "run", metadata,
+    sa.Column("id", RowId, primary_key=True),
+    sa.Column("creator_id", sa.Integer, nullable=False),
+    sa.Column("project_id", sa.Integer, nullable=False),
+    sa.Column("privileges", Small, nullable=False, doc="who sees it, as of the objects it makes"),
+    sa.Column("host", sa.String, nullable=False),
+    sa.Column("owner", sa.String, nullable=False, doc="the process, in words by which it is known to have ended"),
+    sa.Column("what", sa.Text, nullable=False, doc="the targets that were asked for"),
+    sa.Column("pars", sa.Text, nullable=False, server_default="{}", doc="JSON: the parameters of this call"),
+    sa.Column("planned", sa.Integer, nullable=False),
+    sa.Column("done", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("now", sa.Text, nullable=False, server_default="", doc="what is done just now, or who asked it to stop"),
+    sa.Column("state", sa.String, nullable=False, index=True, doc="running, cancelling, done, failed, cancelled, lost"),
+    sa.Column("started", Instant, nullable=False),
+    sa.Column("updated", Instant, nullable=False),
+    sa.Column("ended", Instant),
+)
+
 job = sa.Table(
     "job", metadata,
     sa.Column("id", RowId, primary_key=True),
     sa.Column("derivation", Digest, index=True),
     sa.Column("class_id", sa.Integer, nullable=False),
     sa.Column("request", sa.Text, nullable=False, doc="JSON: natural keys, time, parameters"),
-    sa.Column("state", sa.String, nullable=False, doc="running, done, failed, lost, cancelled"),
+    sa.Column("state", sa.String, nullable=False, doc="running, cancelling, done, failed, lost, cancelled"),
     sa.Column("permanent", Small, nullable=False, server_default="0"),
     sa.Column("reason", sa.Text, nullable=False, server_default=""),
     sa.Column("log", sa.Text, nullable=False, server_default=""),
@@ -189,6 +208,8 @@ job = sa.Table(
     sa.Column("pid", sa.Integer, nullable=False, server_default="0"),
     sa.Column("project_id", sa.Integer, nullable=False, server_default="0", doc="as what it makes: with that one sees the job too"),
     sa.Column("privileges", Small, nullable=False, server_default="0"),
+    sa.Column("at", sa.BigInteger, doc="the moment it was wanted for"),
+    sa.Column("run_id", RowId, index=True, doc="the run it was part of"),
 )
 
 lease = sa.Table(

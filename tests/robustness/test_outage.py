@@ -21,7 +21,7 @@ from tests.conftest import new_database
 from tests.robustness.homes import Home, fsck, started
 from tests.robustness.observatory import FRAMES, Heap, Moody, fill, fingerprints
 
-ROOM = 2_000_000
+ROOM = 3_000_000
 
 
 @pytest.fixture
