@@ -14,6 +14,7 @@ PARS = argument("--pars", action="append", default=[], metavar="CLASS.NAME=VALUE
 RETRY = argument("--retry", action="store_true", help="make again what is held, since it failed or was flagged")
 GROW = argument("--grow", action="store_true", help="make anew what others now match")
 FRESH = argument("--fresh", action="store_true", help="make what is asked from the nearest raw data, even if something valid is there")
+RELEASE = argument("--release", metavar="NAME", help="inside of this release, where nothing goes out of date; nothing is made")
 AS_OF = argument("--as-of", metavar="TIME", help="as the database stood then: 2026-03-01, or 2026-03-01T12:00 in UTC; nothing is made")
 ASSUME = argument("--assume", action="append", default=[], metavar="'ID FIELD=VALUE'",
                   help="as if an object were edited: is_valid, timestamp_start, timestamp_end or quality_flags; may be given often")
@@ -77,11 +78,11 @@ DATA = (
 
 ASKING = (
     Command("plan", "asking", "plan", "what `get` would do, and why; nothing is made", (
-        CLASS, KEYS, PARS, RETRY, GROW, FRESH, AS_OF, ASSUME,
+        CLASS, KEYS, PARS, RETRY, GROW, FRESH, AS_OF, RELEASE, ASSUME,
         argument("--depth", type=whole, metavar="N", help="show at most so many levels"),
         argument("--full", action="store_true", help="show every node, also what is up to date or goes the same way as another"), JSON)),
     Command("get", "asking", "get", "find a target, or make it from what it depends on", (
-        CLASS, KEYS, PARS, RETRY, GROW, FRESH, AS_OF,
+        CLASS, KEYS, PARS, RETRY, GROW, FRESH, AS_OF, RELEASE,
         argument("--all", action="store_true", help="all targets that the keys can mean, not just one"),
         argument("--workers", type=whole, metavar="N", help="how many processes make targets (as the instance is set)"), JSON)),
 )
@@ -103,7 +104,7 @@ LOOKING = (
         argument("--columns", metavar="A,B.C", help="paths to print; without it identity, date and attributes"),
         argument("--order", metavar="PATH", help="in the order of this path"),
         argument("--descending", action="store_true", help="the greatest first"),
-        argument("--limit", type=int, default=1000, metavar="N", help="at most so many; 0 for all (1000)"), AS_OF, JSON),
+        argument("--limit", type=int, default=1000, metavar="N", help="at most so many; 0 for all (1000)"), AS_OF, RELEASE, JSON),
         details="The expression is parsed to comparisons of attributes with values, joined by &, |, ~ (or and, or, not); nothing of it "
                 "is evaluated. LIKE is .like('M*')."),
     Command("show", "looking", "show", "tell everything about an object", (OBJECT, JSON)),
@@ -163,6 +164,18 @@ SHARING = (
     Command("user token", "serving", "serve_token", "give a user a token for the file server; it is printed once", TOKEN),
 )
 
+RELEASES = (
+    Command("release create", "releasing", "create", "freeze objects, with all that they were made from, under a name", (
+        argument("name", metavar="NAME"),
+        argument("what", nargs="+", metavar="EXPR|ID", help="an expression as `awe query` has it, or the beginning of an object_id"),
+        argument("--why", required=True, metavar="TEXT", help="what it is for"), JSON),
+            details="Members are never added, taken away or deleted. Whoever sees the release sees all of them."),
+    Command("release list", "releasing", "listing", "all releases that can be seen", (JSON,)),
+    Command("release show", "releasing", "show", "one release, and what is in it", (argument("name", metavar="NAME"), JSON)),
+    Command("release compare", "releasing", "compare", "what differs between two releases, and where it begins", (
+        argument("first", metavar="NAME"), argument("second", metavar="NAME"), JSON)),
+)
+
 KEEPING = (
     Command("validate", "validity", "validate", "say that an object is good", (
         OBJECT, argument("--qualified", action="store_true", help="good in spite of its flags (is_valid = 2)"),
@@ -210,5 +223,5 @@ KEEPING = (
 )
 
 GROUPS = {"Instance": INSTANCE, "Data": DATA, "Targets": ASKING, "Your own": OWN, "Looking": LOOKING, "Sharing": SHARING,
-          "Keeping house": KEEPING}
+          "Releases": RELEASES, "Keeping house": KEEPING}
 COMMANDS: tuple[Command, ...] = tuple(command for group in GROUPS.values() for command in group)

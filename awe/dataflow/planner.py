@@ -14,20 +14,22 @@ from awe.dataflow.depth import cut
 from awe.dataflow.graph import Graph
 from awe.dataflow.instance import Instance
 from awe.dataflow.judge import Judge
-from awe.dataflow.node import Node
-from awe.dataflow.parameters import ParameterBook, check_call
+from awe.dataflow.node import Ask, Node
+from awe.dataflow.parameters import ParameterBook, check_call, scope_of
 from awe.dataflow.plan import Plan
 from awe.dataflow.registry import target_classes
 from awe.dataflow.request import Request
 from awe.dataflow.run import Progress, Report, Runner, complain
 from awe.dataflow.runs import RunRow
+from awe.dataflow.select import pick
 from awe.dataflow.settle import result_of_node
-from awe.dataflow.state import State
+from awe.dataflow.state import Cause, Reason, State
 from awe.dataflow.workers import Workers
 from awe.errors import ConfigError, ForbiddenError, HeldError, NoRawDataError
 from awe.persist.load import load
-from awe.persist.selector import class_name
+from awe.persist.selector import class_name, selector_of
 from awe.persist.session import Database
+from awe.persist.view import View
 
 Pars = Mapping[str, Mapping[str, Any]]
 
@@ -86,6 +88,10 @@ class Planner:
             if known is not None:
                 connection.exec_driver_sql("COMMIT")
                 return dataclasses.replace(known, tops=list(known.tops), asked=asked)
+            if isinstance(database, View) and database.shadow.release is not None:
+                frozen = as_released(graph, asked, database.shadow.name)
+                graph.completing = lambda node: self._complete(database, graph, [node])
+                return Plan(frozen, list(frozen), asked, lambda some: self._complete(database, graph, some))
             tops = [graph.ask(one.cls, one.keys, one.at, fresh=self.options.fresh) for one in asked]
             graph.grow()
             nodes = [top.node for top in tops if top.node is not None]
@@ -167,6 +173,21 @@ class Planner:
             complain(top, report)
         assert oid is not None
         return load(self.instance.database, [oid])[oid]
+
+
+def as_released(graph: Graph, asked: Sequence[Request], name: str) -> list[Node]:
+    """The nodes of requests inside a release, where what is there is up to date and nothing else will be."""
+    asks = [Ask(one.cls, selector_of(one.cls, one.keys), one.at, one.keys) for one in asked]
+    ids = [graph.book.wanted(one.cls, scope_of(one.cls, one.keys), one.at).ids for one in asked]
+    found = []
+    winners = pick(graph.connection, graph.sight, [(ask.sel, ask.at, some) for ask, some in zip(asks, ids, strict=True)])
+    for ask, winner in zip(asks, winners, strict=True):
+        node = Node.planned(ask) if winner is None else graph.untouched(winner)
+        node.keys = ask.keys
+        if winner is None:
+            node.state, node.reasons = State.MISSING, [Reason(Cause.NOT_RELEASED, (name,))]
+        found.append(node)
+    return found
 
 
 @contextlib.contextmanager

@@ -53,6 +53,7 @@ class Cause(enum.Enum):
     INPUT_BLOCKED = "{0} is {1}"
     TOO_FEW = "needs at least {0} {1}, found {2}; {3}"
     NO_RAW = "no {0} {1}"
+    NOT_RELEASED = "none is in release {0}"
     CIRCLE = "{0} would have to be made from it first"
     NOT_SEEN = "the {0} that was used cannot be seen"
     FLAGGED = "its result {0} is flagged {1}; accept it (is_valid = 2), drop a raw, change a parameter, or retry=True"

@@ -26,6 +26,9 @@ def with_assumed(shadow: Shadow, edits: Iterable[Edit]) -> Shadow:
     QueryError
         a field cannot be edited, has no such value, or an object would be valid from a time on and never
     """
+    edits = list(edits)
+    if edits and shadow.release is not None:
+        raise QueryError(f"nothing can be assumed in release {shadow.name}, where nothing goes out of date; leave it first")
     found = {(oid, column): value for oid, column, value in shadow.assumed}
     objects: dict[int, Any] = {}
     for obj, field, value in edits:

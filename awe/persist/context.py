@@ -16,10 +16,12 @@ from awe.persist.judge import judge
 from awe.persist.mapping import Mapped
 from awe.persist.project import Project, is_manager
 from awe.persist.publish import Publication, publish
+from awe.persist.release import Inside, Release, make_release, release_named, released, releases
 from awe.persist.session import Database, current
+from awe.persist.shadow import Shadow
 from awe.persist.undo import undo
 from awe.persist.user import User, somebody, users
-from awe.persist.view import Moment, When, instant, look_through, shadow_now
+from awe.persist.view import Moment, When, look_through, shadow_at, shadow_now
 
 
 class Context:
@@ -35,7 +37,25 @@ class Context:
 
     @as_of.setter
     def as_of(self, when: When | None) -> None:
-        look_through(dataclasses.replace(shadow_now(), moment=None if when is None else instant(when)))
+        look_through(dataclasses.replace(shadow_now(), moment=None) if when is None else shadow_at(when))
+
+    @property
+    def release(self) -> Inside:
+        """The release inside of which everything is asked; assigned by its name, or for a block: ``with context.release(name): ...``."""
+        return Inside()
+
+    @release.setter
+    def release(self, name: str | None) -> None:
+        look_through(Shadow() if name is None else release_named(name).shadow)
+
+    @property
+    def releases(self) -> list[Release]:
+        """All releases that can be seen, the oldest first."""
+        return releases()
+
+    def make_release(self, name: str, objects: Any, why: str) -> Release:
+        """Freeze objects with all that they were made from, as they stand now (see `make_release`)."""
+        return make_release(name, [objects] if isinstance(objects, Mapped) else objects, why)
 
     @property
     def identity(self) -> Identity:
@@ -173,6 +193,10 @@ def _refuse_delete(connection: sa.Connection, who: Identity, obj: Any) -> None:
         raise ForbiddenError(f"{obj!r} is public ({LEVELS[row.privileges]}) and may be in use; invalidate it instead")
     if row.creator_id != who.user_id and not (row.privileges > 1 and is_manager(connection, who, row.project_id)):
         raise ForbiddenError(f"{obj!r} was made by {obj.creator}, and {who.user} is not them, nor manager of {obj.project}")
+    kept = released(connection, [obj.oid], current().dialect).get(obj.oid, ())
+    if kept:
+        raise ForbiddenError(f"{obj!r} belongs to a release{', ' + kept[0].name if who.sees(*kept[0][3:]) else ''}, and releases stay as "
+                             "they are; invalidate it instead")
     _refuse_used(connection, who, obj)
 
 

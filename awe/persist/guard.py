@@ -20,7 +20,8 @@ from awe.persist import guard_postgresql, guard_sqlite, tables
 EDITED = {"is_valid": "is_valid", "timestamp_start": "t_start", "timestamp_end": "t_end", "privileges": "privileges",
           "quality_flags": "quality_flags", "project": "project_id"}
 #: Tables whose rows many objects share, or that say what was: they are added to, and that is all.
-ADDED_TO = (tables.scope, tables.recipe, tables.parameters, tables.parameter_set, tables.change)
+ADDED_TO = (tables.scope, tables.recipe, tables.parameters, tables.parameter_set, tables.change, tables.release,
+            tables.release_member)
 #: What guards are called begins like this.
 PREFIX = "awe_guard_"
 

@@ -36,6 +36,18 @@ RAISE EXCEPTION 'awe: rows of % are never deleted; use context.delete(obj)', TG_
 USING ERRCODE = 'integrity_constraint_violation'; END IF;
 RETURN OLD; END $$"""
 
+#: A release has its members when its own row is written; what belongs to one stays.
+SEALED = """CREATE OR REPLACE FUNCTION {prefix}sealed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$ BEGIN
+IF EXISTS (SELECT 1 FROM release r WHERE r.id = NEW.release_id) THEN
+RAISE EXCEPTION 'awe: a release never changes, and gets no more members; make another one'
+USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN NEW; END $$"""
+RELEASED = """CREATE OR REPLACE FUNCTION {prefix}released() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$ BEGIN
+IF EXISTS (SELECT 1 FROM release_member m WHERE m.oid = OLD.oid) THEN
+RAISE EXCEPTION 'awe: this object belongs to a release, and stays; invalidate it instead'
+USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN OLD; END $$"""
+
 OBJECT = """CREATE OR REPLACE FUNCTION {prefix}object() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 IF ({old}) IS DISTINCT FROM ({new}) THEN
 RAISE EXCEPTION 'awe: rows of object are never changed' USING ERRCODE = 'integrity_constraint_violation'; END IF;
@@ -74,6 +86,8 @@ def texts(prefix: str, guarded: Sequence[Any], edited: Mapping[str, str], kept: 
               "shared": policy_postgresql.shared(prefix, schema),
               "apply": APPLY.format(prefix=prefix, schema=schema, declared=policy_postgresql.DECLARED, cases=cases,
                                     may_edit=policy_postgresql.may_edit(), fields=", ".join(f"'{field}'" for field in edited))}
+    if "release_member" in there:
+        bodies |= {"sealed": SEALED.format(prefix=prefix, schema=schema), "released": RELEASED.format(prefix=prefix, schema=schema)}
     found = {prefix + name: _noted(f"FUNCTION {prefix}{name}()", body) for name, body in bodies.items()}
 
     def add(table: str, what: str, when: str, function: str) -> None:
@@ -82,6 +96,9 @@ def texts(prefix: str, guarded: Sequence[Any], edited: Mapping[str, str], kept: 
         found[name] = _noted(f'TRIGGER "{name}" ON "{table}"', made)
     add("change", "applied", "AFTER INSERT", "apply()")
     add("object", "update", "BEFORE UPDATE", "object()")
+    if "release_member" in there:
+        add("release_member", "insert", "BEFORE INSERT", "sealed()")
+        add("object", "released", "BEFORE DELETE", "released()")
     for table, owner in [*guarded, ("object", "oid")]:
         if table != "object":
             add(table, "update", "BEFORE UPDATE", "refuse()")

@@ -6,6 +6,8 @@ from typing import Any
 
 PRESENT = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE '{prefix}%'"
 
+SEALED = "awe: a release never changes, and gets no more members; make another one"
+RELEASED = "awe: this object belongs to a release, and stays; invalidate it instead"
 DELETED = "EXISTS (SELECT 1 FROM change c WHERE c.oid = OLD.{owner} AND c.field = 'object' AND c.new IS NULL)"
 #: The last line of the log about a field of an object says what is being done.
 SAID = ("EXISTS (SELECT 1 FROM change c WHERE c.seq = (SELECT max(m.seq) FROM change m WHERE m.oid = OLD.oid AND m.field = '{field}') "
@@ -20,6 +22,13 @@ def texts(prefix: str, guarded: Sequence[Any], edited: Mapping[str, str], kept: 
     found[f"{prefix}object_again"] = (
         f'CREATE TRIGGER "{prefix}object_again" BEFORE INSERT ON object WHEN EXISTS (SELECT 1 FROM object o WHERE o.oid = NEW.oid) '
         "BEGIN SELECT RAISE(ABORT, 'awe: there is an object of this row number, and objects are never replaced'); END")
+    if any(table == "release_member" for table, _ in guarded):
+        found[f"{prefix}release_sealed"] = (
+            f'CREATE TRIGGER "{prefix}release_sealed" BEFORE INSERT ON release_member WHEN EXISTS (SELECT 1 FROM "release" r '
+            f"WHERE r.id = NEW.release_id) BEGIN SELECT RAISE(ABORT, '{SEALED}'); END")
+        found[f"{prefix}object_released"] = (
+            f'CREATE TRIGGER "{prefix}object_released" BEFORE DELETE ON object WHEN EXISTS (SELECT 1 FROM release_member m '
+            f"WHERE m.oid = OLD.oid) BEGIN SELECT RAISE(ABORT, '{RELEASED}'); END")
     for table, owner in [*guarded, ("object", "oid")]:
         if table != "object":
             name = f"{prefix}{table}_update"

@@ -106,6 +106,9 @@ def policies(owned: Sequence[Any], there: Collection[str]) -> dict[tuple[str, st
     add("run", f"creator_id = {ME} OR {mine}", f"creator_id = {ME}", f"creator_id = {ME}", KNOWN)
     of_project = f"(project_id = 0 OR project_id = ANY ({PROJECTS}))"
     add("parameter_set", of_project, f"who = {ME} AND {of_project}")
+    add("release", mine, f"creator_id = {ME} AND project_id = ANY ({PROJECTS})")
+    add("release_member", "EXISTS (SELECT 1 FROM object o WHERE o.oid = release_member.oid)",
+        f"{KNOWN} AND EXISTS (SELECT 1 FROM object o WHERE o.oid = release_member.oid)")
     for table in WORDS:
         add(table, "true", KNOWN)
     for table in GOING_ON:

@@ -22,6 +22,7 @@ from awe.persist.journal import Line, note_changes
 from awe.persist.load import ROOT
 from awe.persist.mapping import class_of
 from awe.persist.project import managed_by, membership
+from awe.persist.release import released
 from awe.persist.session import Database, current
 from awe.persist.user import somebody
 
@@ -141,6 +142,7 @@ def _publish(database: Database, connection: sa.Connection, roots: list[int], pr
         refused += [replace(step, refused=HIDDEN) for step in found if step.oid not in asked]
     refused += [step for step in found if step.refused and (closure or step.oid in asked)]
     refused += _blinded(database, connection, {step.oid: step for step in changing})
+    refused += _released(database, connection, changing)
     told = Publication(privileges, tuple(changing), _files(database, connection, changing), tuple(refused))
     if dry_run:
         return told
@@ -214,6 +216,14 @@ def _blinded(database: Database, connection: sa.Connection, changing: dict[int, 
         said.append(replace(changing[oid], refused=f"is used by {users_of}; its privileges cannot be lowered to "
                                                    f"{changing[oid].privileges}"))
     return said
+
+
+def _released(database: Database, connection: sa.Connection, changing: Iterable[Step]) -> list[Step]:
+    """What is lowered and belongs to a release whose readers could no longer see it."""
+    lowered = {step.oid: step for step in changing if step.was > step.privileges}
+    kept = released(connection, lowered, database.dialect) if lowered else {}
+    return [replace(lowered[oid], refused="belongs to a release that has more readers") for oid, rows in kept.items()
+            if not all(all_readers_see(row, lowered[oid]) for row in rows)]
 
 
 def _files(database: Database, connection: sa.Connection, steps: Sequence[Step]) -> int:

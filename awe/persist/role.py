@@ -20,7 +20,8 @@ CHANGED = {tables.project.name: "INSERT, UPDATE", tables.project_member.name: AL
            tables.lease.name: ALL, tables.user.name: ""}
 #: Rows of these are shared or are history; the triggers refuse too.
 NEVER_DELETED = {table.name for table in (tables.change, tables.scope, tables.recipe, tables.parameters, tables.parameter_set,
-                                          tables.class_, tables.span, tables.touched, tables.file, tables.key_set)}
+                                          tables.class_, tables.span, tables.touched, tables.file, tables.key_set,
+                                          tables.release, tables.release_member)}
 
 
 def is_trusted(connection: sa.Connection) -> bool:

@@ -37,7 +37,7 @@ CASE WHEN {point} THEN 0 ELSE (SELECT min(b.span) FROM span b WHERE b.length >= 
 CASE WHEN {point} THEN c.t_start ELSE s.t_start END, c.oid, CASE WHEN {point} THEN c.t_end ELSE s.t_end END, c.created, c.object_id,
 CASE WHEN s.is_valid > 0 AND (s.quality_flags & {blocking} = 0 OR s.is_valid = 2) THEN 1 ELSE 0 END,
 s.privileges, s.project_id, c.creator_id, c.params_id, c.own, c.value
-FROM {then} s {join} {main}.candidate c ON c.oid = s.oid ON CONFLICT DO NOTHING"""
+FROM {then} s {join} {main}.candidate c ON c.oid = s.oid WHERE {there} ON CONFLICT DO NOTHING"""
 POINT = "c.span = 0 AND c.t_start = s.anchor AND c.t_end = s.anchor + 1"
 UNEDITED = "SELECT * FROM {main}.candidate c WHERE {there} AND {unedited}"
 #: Up to so many objects are named in the statement, which PostgreSQL looks up faster than in a table.
@@ -58,10 +58,14 @@ class Shadow:
         microseconds since 1970; None for the present
     assumed
         (row number of an object, column of `object`, value) of what is to be taken as edited
+    release, name
+        the number and the name of the release whose members alone are there
     """
 
     moment: int | None = None
     assumed: tuple[tuple[int, str, int], ...] = ()
+    release: int | None = None
+    name: str = ""
 
     def __bool__(self) -> bool:
         return self != Shadow()
@@ -69,12 +73,17 @@ class Shadow:
     @property
     def words(self) -> str:
         """What is looked at, in words."""
+        if self.release is not None:
+            return f"in release {self.name}"
         words = [f"as of {from_microseconds(self.moment):%Y-%m-%d %H:%M:%S} UTC"] if self.moment is not None else []
         return ", ".join([*words, *(["with something assumed"] if self.assumed else [])])
 
     def there(self, alias: str, created: str, main: str) -> str:
         """The criterion of what is there at all."""
-        return "1 = 1" if self.moment is None else f"{alias}.{created} <= {self.moment}"
+        there = "1 = 1" if self.moment is None else f"{alias}.{created} <= {self.moment}"
+        if self.release is None:
+            return there
+        return there + f" AND EXISTS (SELECT 1 FROM {main}.release_member m WHERE m.release_id = {self.release} AND m.oid = {alias}.oid)"
 
 
 @dataclass
@@ -192,7 +201,7 @@ def _make_candidate(connection: sa.Connection, shadow: Shadow, made: list[str], 
         return
     copied = connection.dialect.name == "sqlite"
     rows = ROWS.format(late="{late}", main=main, then=THEN, point=POINT, join="CROSS JOIN" if copied else "JOIN",
-                       blocking=f"({blocking_of('s.class_id')})")
+                       blocking=f"({blocking_of('s.class_id')})", there=there)
     if copied:
         _copy_candidate(connection, there, made)
         connection.exec_driver_sql(rows.format(late=f"temp.{name}").replace("INSERT INTO", "INSERT OR IGNORE INTO")

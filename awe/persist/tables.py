@@ -165,6 +165,26 @@ change = sa.Table(
     sa.Column("undo_of", RowId, index=True),
 )
 
+release = sa.Table(
+    "release", metadata,
+    sa.Column("id", RowId, primary_key=True, autoincrement=False, doc="drawn at random"),
+    sa.Column("name", sa.String, nullable=False, unique=True),
+    sa.Column("why", sa.String, nullable=False),
+    sa.Column("moment", Instant, nullable=False, doc="as of when its members are looked at"),
+    sa.Column("size", sa.Integer, nullable=False, doc="how many members it has"),
+    sa.Column("privileges", Small, nullable=False),
+    sa.Column("project_id", sa.Integer, nullable=False),
+    sa.Column("creator_id", sa.Integer, nullable=False),
+)
+
+release_member = sa.Table(
+    "release_member", metadata,
+    sa.Column("release_id", RowId, primary_key=True, autoincrement=False, doc="its release, which is written last"),
+    sa.Column("oid", RowId, primary_key=True, autoincrement=False),
+    sa.Index("ix_release_member_oid", "oid"),
+    sqlite_with_rowid=False,
+)
+
 touched = sa.Table(
     "touched", metadata,
     sa.Column("seq", RowId, primary_key=True, doc="grows with every insert into or change of candidates"),

@@ -270,7 +270,12 @@ class Moment:
 def shadow_at(when: When | None) -> Shadow:
     """The present shadow with another moment; None keeps it as it is."""
     shadow = shadow_now()
-    return shadow if when is None else dataclasses.replace(shadow, moment=instant(when))
+    if when is None:
+        return shadow
+    if shadow.release is not None:
+        raise QueryError(f"release {shadow.name} is as of {from_microseconds(shadow.moment or 0):%Y-%m-%d %H:%M:%S} UTC, and of no other "
+                         "moment; leave it first (context.release = None)")
+    return dataclasses.replace(shadow, moment=instant(when))
 
 
 def instant(when: When) -> int:

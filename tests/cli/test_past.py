@@ -36,3 +36,23 @@ def test_plan_as_if_something_were_edited(awe, home) -> None:
     refused = awe("plan", "MasterBias", "chip=ccd50", "--assume", f"{raw} exptime=3")
     assert refused.code == 2 and "'exptime' cannot be assumed" in refused.complaint
     assert "write 'ID field=value'" in awe("plan", "MasterBias", "chip=ccd50", "--assume", raw).complaint
+
+
+def test_releases(awe, home) -> None:
+    assert awe("get", "MasterBias", "chip=ccd50").code == 0
+    bias = identity(awe, "(MasterBias.chip.name == 'ccd50')")
+    made = awe("release", "create", "DR1", bias, "--why", "the first", "--json").json
+    assert made[0]["name"] == "DR1" and made[0]["objects"] >= 6
+    raw = identity(awe, "(RawBiasFrame.chip.name == 'ccd50')")
+    assert awe("invalidate", raw, "--why", "noise").code == 0
+    assert awe("plan", "MasterBias", "chip=ccd50", "--release", "DR1", "--json").json["counts"] == {"up to date": 7}
+    assert bias[:8] in awe("get", "MasterBias", "chip=ccd50", "--release", "DR1").out
+    assert len(awe("query", "MasterBias", "--release", "DR1", "--json").json) == 1
+    assert awe("release", "create", "DR2", "MasterBias.chip.name == 'ccd50'", "--why", "the same").code == 0
+    assert "1 RawBiasFrame" not in awe("release", "show", "DR1").out and "MasterBias" in awe("release", "show", "DR1").out
+    assert [one["name"] for one in awe("release", "list", "--json").json] == ["DR1", "DR2"]
+    assert awe("release", "compare", "DR1", "DR2").out.startswith("DR1 and DR2: 7 objects in both, 0 of the same keys")
+    assert awe("release", "compare", "DR1", "DR2", "--json").json["causes"] == []
+    assert "already" in awe("release", "create", "DR1", bias, "--why", "again").complaint
+    assert "no release 'DR3'" in awe("plan", "MasterBias", "chip=ccd50", "--release", "DR3").complaint
+    assert "give one of them" in awe("plan", "MasterBias", "--release", "DR1", "--as-of", "2026-01-01").complaint
