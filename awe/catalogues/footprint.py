@@ -78,8 +78,8 @@ class Footprint:
         """Return the cells that overlap a cone; degrees."""
         check_cone(ra, dec, radius)
         reach = padded(radius)
-        if reach + float(hpgeom.max_pixel_radius(2**order)) >= 180.0:  # beyond the antipode a circle query answers wrongly
-            return cls(order, np.array([[0, 12 * 4**order]], dtype=np.int64))
+        if reach > 90.0:  # towards the antipode a circle query misses cells
+            return cls(order, _all_but_the_opposite(ra, dec, reach, order))
         ranges = hpgeom.query_circle(
             2**order, ra, dec, reach, inclusive=True, fact=_fact(order), return_pixel_ranges=True)
         return cls(order, ranges)
@@ -174,6 +174,17 @@ def padded(radius: float) -> float:
     A cosine in double precision cannot tell angles below some milliarcseconds from 0: cells would be missed.
     """
     return min(math.hypot(radius, PADDING), 180.0)
+
+
+def _all_but_the_opposite(ra: float, dec: float, radius: float, order: int) -> Keys:
+    """Ranges of all cells but those that lie within the cone opposite to one of more than a hemisphere."""
+    everything = 12 * 4**order
+    inside = 180.0 - radius - float(hpgeom.max_pixel_radius(2**order))  # centres so near are of cells that lie within it as a whole
+    if inside <= 0.0:
+        return np.array([[0, everything]], dtype=np.int64)
+    left_out = hpgeom.query_circle(2**order, (ra + 180.0) % 360.0, -dec, inside, return_pixel_ranges=True)
+    bounds = np.concatenate([[0], np.asarray(left_out, np.int64).ravel(), [everything]]).reshape(-1, 2)
+    return bounds[bounds[:, 0] < bounds[:, 1]]
 
 
 def _fact(order: int) -> int:

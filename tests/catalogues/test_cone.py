@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from awe.catalogues import (
@@ -37,6 +37,8 @@ def clump(ra: float, dec: float, size: float, count: int = 400) -> SourceTable:
 
 @settings(max_examples=150, deadline=None)
 @given(ANYWHERE, st.floats(-6, 2.25))
+@example((0.0, 0.0), 2.1875)
+@example((137.0, -89.0), 1.99)
 def test_finds_what_brute_force_finds(place: tuple[float, float], log_radius: float) -> None:
     radius = min(10**log_radius, 180.0)
     table = clump(*place, min(2.0 * radius, 170.0))

@@ -37,7 +37,7 @@ def test_init_refuses_to_overwrite(awe, tmp_path) -> None:
     (["--database", "nonsense"], "is no address of a database"),
     (["--database", "sqlite:////no/such/folder/awe.db"], "there is no folder"),
     (["--privileges", "9"], "privileges are"),
-    (["--workers", "many"], "invalid int value"),
+    (["--workers", "many"], "should be a whole number"),
 ])
 def test_what_cannot_be_made_leaves_nothing(awe, tmp_path, words: list[str], expected: str) -> None:
     answer = awe("init", tmp_path / "home", *words)
