@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 
 from awe.config import Config
+from awe.dataflow.effects import effects
 from awe.dataflow.instance import open_instance
 from awe.dataflow.pars import Pars
 from awe.dataflow.state import State
 from awe.fileserver import Store
 from awe.ingest import add_instrument, ingest
 from awe.persist import session
+from awe.persist.context import context
 from awe.persist.edit import edit
 from awe.targets import (
     DomeFlat,
@@ -91,6 +93,15 @@ def used(frames) -> dict[tuple[str, str], tuple[int, int, int]]:
     return {key: (night_of(frame.bias), night_of(frame.dark), night_of(frame.flat)) for key, frame in frames.items()}
 
 
+#: (moment, what each frame used) just before each edit, for the questions about the past at the end.
+BEFORE: list[tuple[datetime.datetime, dict[tuple[str, str], tuple[int, int, int]], dict[tuple[str, str], str]]] = []
+
+
+def note(frames) -> None:
+    """Remember what there is before an edit."""
+    BEFORE.append((datetime.datetime.now(datetime.UTC), used(frames), {key: frame.object_id for key, frame in frames.items()}))
+
+
 def differing(frames, table) -> dict[tuple[str, str], tuple]:
     """Where the nights used are not those of a table: what was used and what should have been."""
     return {key: (nights, table(key[0])[key[1]]) for key, nights in used(frames).items() if nights != table(key[0])[key[1]]}
@@ -151,6 +162,7 @@ def test_biases_taken_again_replace_those_that_are_invalidated(reduced):
     Those of night 1 stand on the darks of night 2 and follow, through the level of the mosaic also the chip that has no good
     biases of night 2; night 0 stays as it is.
     """
+    note(reduced)
     for raw in RawBiasFrame.exposure.like("n2-bias-*"):
         edit(raw, "is_valid", 0, "the voltage was wrong")
     after = by_chip()
@@ -165,6 +177,7 @@ def test_an_intervention_cuts_validity(reduced):
     """The camera was warmed up at noon of day 2: darks from before are valid until then, those of night 2 from then on."""
     warm_up = camera.at(2, 0)
     before = by_chip()
+    note(before)
     for dark in MasterDark.select_all():
         if night_of(dark) == 0:
             edit(dark, "timestamp_end", warm_up, "warmed up")
@@ -181,6 +194,7 @@ def test_an_intervention_cuts_validity(reduced):
 def test_other_parameters_for_one_chip(reduced):
     """One chip gets other parameters: its biases are made anew, and eclipse the older ones."""
     before = by_chip()
+    note(before)
     wanted = Pars(MasterBias, instrument="mosaic32", chip="C03")
     wanted.sigma_clip = 6.0
     wanted.commit(why="a trial")
@@ -206,3 +220,37 @@ def test_a_flat_that_is_invalidated_is_held(reduced):
     edit(dome, "is_valid", 2, "good enough")
     again = ReducedScienceFrame.get(**asked)
     assert again.flat.dome is dome and again.is_up_to_date()
+
+
+def test_each_earlier_table_comes_out_again_as_of_before_its_edit(instance):
+    """What was used before each edit is what is told as of then, row by row, with the time stamps, validity and parameters of then."""
+    assert len(BEFORE) >= 3
+    for moment, nights, identities in BEFORE[-3:]:
+        with context.as_of(moment):
+            frames = {(frame.chip.name, frame.exposure): frame for frame in ReducedScienceFrame.get_all(instrument="mosaic32")}
+            assert {key: frame.object_id for key, frame in frames.items()} == identities
+            assert used(frames) == nights
+            for frame in frames.values():
+                for calibration in (frame.bias, frame.dark, frame.flat):
+                    assert calibration.is_valid and calibration.timestamp_start <= frame.anchor < calibration.timestamp_end
+            plan = ReducedScienceFrame.plan(instrument="mosaic32")
+            assert plan.is_up_to_date, plan.summary()
+    first, second, third = BEFORE[-3:]
+    with context.as_of(first[0]):
+        assert {raw.exposure[:4] for raw in RawBiasFrame.exposure.like("n2-bias-*") if raw.is_valid} == {"n2-b"}
+    with context.as_of(second[0]):
+        assert not any(raw.is_valid for raw in RawBiasFrame.exposure.like("n2-bias-*"))
+        assert all(dark.timestamp_end != camera.at(2, 0) for dark in MasterDark.select_all())
+    with context.as_of(third[0]):
+        assert Pars(MasterBias, instrument="mosaic32", chip="C03").sigma_clip == 3.0
+    assert Pars(MasterBias, instrument="mosaic32", chip="C03").sigma_clip == 6.0
+
+
+def test_it_is_told_which_frames_would_follow_and_why(instance):
+    """If one of the second biases of night 2 were bad, the frames of that night would follow, each with its reason; nothing is edited."""
+    raw = next(one for one in RawBiasFrame.exposure.like("n2-again-*") if one.chip.name == "C05")
+    told = effects([(raw, "is_valid", 0)], ReducedScienceFrame.requests(instrument="mosaic32"))
+    assert {one.before.keys["exposure"] for one in told if one.before.keys["chip"] == "C05"} == {"n2-sky-g", "n2-sky-r"}
+    assert {one.before.keys["exposure"][:2] for one in told} == {"n2"}
+    assert all("MasterBias" in one.text or "MasterFlat" in one.text for one in told), [one.text for one in told][:4]
+    assert raw.is_valid == 1
