@@ -90,8 +90,7 @@ WIDE = {
  and c.eligible=1 and {params} and {visible} order by c.created desc,c.object_id desc limit 1)""",
     "postgresql": """(select c.oid from span s cross join lateral (select c.oid,c.created,c.object_id from candidate c
  where c.sel={sel} and c.span=s.span and c.t_start>{at}-s.length and c.t_start<={at} and {at}<c.t_end
- and c.eligible=1 and {params} and {visible} order by c.created desc,c.object_id desc limit 1) c
- order by c.created desc,c.object_id desc limit 1)"""}
+ and c.eligible=1 and {params} and {visible} offset 0) c order by c.created desc,c.object_id desc limit 1)"""}
 NARROW = """(select c.oid from candidate c where c.sel={sel} and c.t_start<={at} and {at}<c.t_end
  and c.eligible=1 and {params} and {visible} order by c.created desc,c.object_id desc limit 1)"""
 
@@ -122,7 +121,10 @@ def pick(connection: sa.Connection, sight: Sight, asks: Sequence[tuple[bytes, in
         return found
     source = asked(connection, "ask", (("n", "int"), ("sel", "bytes"), ("at", "int"), ("one", "int"), ("other", "int")), listed)
     picked = latest(connection, sight, "a.sel", "a.at", "c.params_id in (a.one,a.other)")
-    statement = f"select a.n,{WINNER_COLUMNS} from {source} a join object w on w.oid={picked} left join recipe r on r.id=w.recipe_id"
+    read = f"object w on w.oid={picked}"
+    if connection.dialect.name == "postgresql":  # it would read all objects there are, and look for the winner twice
+        read = f"lateral (select * from object o where o.oid={picked} offset 0) w on true"
+    statement = f"select a.n,{WINNER_COLUMNS} from {source} a join {read} left join recipe r on r.id=w.recipe_id"
     for n, *columns in rows(connection, statement):
         winner, other = Winner._make(columns), found[n]
         if other is None or (winner.created, winner.identity) > (other.created, other.identity):
