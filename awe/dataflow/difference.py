@@ -7,7 +7,7 @@ from typing import Any
 
 from awe.errors import QueryError
 from awe.persist.declare import Parameter
-from awe.persist.lineage import Everything, card, made_from, tell_everything
+from awe.persist.lineage import Everything, card, tell_everything
 from awe.persist.selector import selector_of
 from awe.persist.value import keys_of, measured
 
@@ -150,7 +150,7 @@ class Comparison:
         found.parameters = unequal(own_parameters(one), own_parameters(other))
         found.code = unequal(flat(one.code), flat(other.code))
         found.files = unequal(*({role: file["sha256"] for role, file in each.files.items()} for each in (one, other)))
-        found.inputs = list(self._inputs(made_from(first), made_from(second)))
+        found.inputs = list(self._inputs(one.inputs, other.inputs))
         return found
 
     def _inputs(self, ours: dict[str, list[Any]], theirs: dict[str, list[Any]]) -> Iterator[InputDifference]:

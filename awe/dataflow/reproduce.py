@@ -1,21 +1,17 @@
 """Makes an object again from what it was made from, and says whether it comes out the same; nothing is stored."""
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from awe.dataflow import source as sources
 from awe.dataflow.difference import all_measured, shown, unequal
-from awe.dataflow.instance import Instance, current
+from awe.dataflow.instance import current
 from awe.dataflow.maker import Spec, build, identity
 from awe.errors import QueryError
 from awe.fileserver.digest import hash_bytes, hash_file
-from awe.persist import tables
 from awe.persist.declare import Parameter, natural_key
-from awe.persist.lineage import made_from
+from awe.persist.lineage import made_from, tell_everything
 from awe.persist.types import to_microseconds
 from awe.persist.value import key_value, value_of
 
@@ -67,8 +63,8 @@ def reproduce(obj: Makeable) -> Reproduction:
     instance = current()
     if not obj.is_committed:
         raise QueryError(f"{obj!r} is not committed, so there is nothing to compare with; make() and commit() it first")
-    then = recorded_code(instance, obj)
-    if not then.get("version"):
+    code = tell_everything(obj).code
+    if not code.get("version"):
         raise QueryError(f"{obj!r} was not made here, it was brought in; only what was made can be made again")
     again = build(spec_of(obj), instance)
     again.make()
@@ -76,6 +72,7 @@ def reproduce(obj: Makeable) -> Reproduction:
     shas = {role: hash_bytes(content.source) if isinstance(content.source, bytes) else hash_file(content.source)
             for role, content in again.contents().items()}
     recipe = sources.recipe_of(type(obj))
+    then = {"version": code["version"], "digest": code["digest"], **code["libraries"]}
     now = {"version": recipe.version, "digest": recipe.digest, **sources.environment()}
     is_identical = value_of(again, shas) == obj.value
     return Reproduction(obj, is_identical, unequal(all_measured(obj), all_measured(again)), unequal(obj.files(), shas), unequal(then, now))
@@ -91,11 +88,3 @@ def spec_of(obj: Makeable) -> Spec:
     parameters = {name: getattr(obj, name) for name, declared in mapping.attributes.items() if isinstance(declared, Parameter)}
     anchor, start, end = (to_microseconds(moment) for moment in (obj.anchor, obj.timestamp_start, obj.timestamp_end))
     return Spec(identity(type(obj)), keys, obj.object_id, anchor, start, end, parameters, inputs)
-
-
-def recorded_code(instance: Instance, obj: Makeable) -> dict[str, Any]:
-    """Version, digest and libraries that an object was made with."""
-    table = tables.recipe
-    with instance.database.reading() as connection:
-        row = connection.execute(sa.select(table).where(table.c.id == obj.recipe_id)).one_or_none()
-    return {} if row is None else {"version": row.version, "digest": row.digest, **json.loads(row.env)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -184,8 +184,6 @@ class Everything:
         role -> global name, SHA-256 and size
     changes
         the change log: who changed what, when and why
-    ancestors
-        all that it was made from
     """
 
     obj: Any
@@ -195,7 +193,11 @@ class Everything:
     jobs: list[dict[str, Any]]
     files: dict[str, dict[str, Any]]
     changes: list[dict[str, Any]]
-    ancestors: Closure = field(repr=False)
+
+    @functools.cached_property
+    def ancestors(self) -> Closure:
+        """All that it was made from; looked up when it is first asked for."""
+        return ancestors(self.obj)
 
     @property
     def raw(self) -> list[Any]:
@@ -226,7 +228,7 @@ def tell_everything(obj: Any) -> Everything:
     database = _database_of(obj)
     with database.reading() as connection:
         return Everything(obj, made_from(obj), _parameters(connection, obj), _code(connection, obj), _jobs(connection, obj),
-                          _files(connection, obj), [_plain_row(row) for row in changes_of(connection, obj.oid)], ancestors(obj))
+                          _files(connection, obj), [_plain_row(row) for row in changes_of(connection, obj.oid)])
 
 
 def _parameters(connection: sa.Connection, obj: Any) -> dict[str, Any]:
