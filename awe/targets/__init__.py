@@ -1,13 +1,16 @@
 """One file for each kind of product: what it is, what identifies it, what it is made from, when it is bad, how it is made."""
 from awe.targets.astrometricparameters import AstrometricParameters
+from awe.targets.chargetransferefficiency import ChargeTransferEfficiency
 from awe.targets.chip import Chip
 from awe.targets.coadd import CoaddFrame
 from awe.targets.coldpixelmap import ColdPixelMap
+from awe.targets.crosstalk import CrossTalk
 from awe.targets.domeflat import DomeFlat
 from awe.targets.fieldreference import FieldReference
 from awe.targets.filter import Filter
 from awe.targets.flags import Flag
 from awe.targets.flatlevel import FlatLevel
+from awe.targets.fringeframe import FringeFrame
 from awe.targets.gainlinearity import GainLinearity
 from awe.targets.hotpixelmap import HotPixelMap
 from awe.targets.imstat import Imstat
@@ -15,7 +18,10 @@ from awe.targets.instrument import Instrument
 from awe.targets.masterbias import MasterBias
 from awe.targets.masterdark import MasterDark
 from awe.targets.masterflat import MasterFlat
+from awe.targets.nightskyflat import NightSkyFlat
+from awe.targets.particleeventrate import ParticleEventRate
 from awe.targets.photometricparameters import PhotometricParameters
+from awe.targets.quickcheck import QuickCheck
 from awe.targets.raw import (
     RawBiasFrame,
     RawDarkFrame,
@@ -28,20 +34,24 @@ from awe.targets.readnoise import ReadNoise
 from awe.targets.reduced import ReducedScienceFrame
 from awe.targets.referencecatalogue import ReferenceCatalogue
 from awe.targets.regridded import RegriddedFrame
+from awe.targets.shuttercheck import ShutterCheck
 from awe.targets.skyframe import SkyFrame
 from awe.targets.sourcelist import SourceList
 from awe.targets.twilightflat import TwilightFlat
 
 __all__ = [
     "AstrometricParameters",
+    "ChargeTransferEfficiency",
     "Chip",
     "CoaddFrame",
     "ColdPixelMap",
+    "CrossTalk",
     "DomeFlat",
     "FieldReference",
     "Filter",
     "Flag",
     "FlatLevel",
+    "FringeFrame",
     "GainLinearity",
     "HotPixelMap",
     "Imstat",
@@ -49,7 +59,10 @@ __all__ = [
     "MasterBias",
     "MasterDark",
     "MasterFlat",
+    "NightSkyFlat",
+    "ParticleEventRate",
     "PhotometricParameters",
+    "QuickCheck",
     "RawBiasFrame",
     "RawDarkFrame",
     "RawDomeFlatFrame",
@@ -60,6 +73,7 @@ __all__ = [
     "ReducedScienceFrame",
     "ReferenceCatalogue",
     "RegriddedFrame",
+    "ShutterCheck",
     "SkyFrame",
     "SourceList",
     "TwilightFlat",

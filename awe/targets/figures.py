@@ -22,3 +22,20 @@ def image_figure(frame: Any) -> Any:
     right.set_title(f"median {stat.median:.6g}  stdev {stat.stdev:.4g}  flatness {stat.flatness:.4g}", fontsize=8)
     right.set_xlabel(image.cards.get("BUNIT", ""))
     return figure
+
+
+def matrix_figure(target: Any, matrix: Any, across: str, down: str, unit: str) -> Any:
+    """Numbers that belong to pairs, written into coloured squares."""
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    top = float(np.nanmax(np.abs(matrix))) or 1.0
+    figure, axes = plt.subplots(figsize=(6, 5), layout="constrained")
+    shown = axes.imshow(matrix, vmin=-top, vmax=top, cmap="RdBu_r")
+    figure.colorbar(shown, ax=axes, label=unit)
+    if matrix.size <= 256:
+        for (y, x), value in np.ndenumerate(matrix):
+            axes.text(x, y, "-" if not np.isfinite(value) else f"{value:.0f}", ha="center", va="center", fontsize=8)
+    axes.set(xlabel=across, ylabel=down)
+    axes.set_title(repr(target), fontsize=8)
+    return figure

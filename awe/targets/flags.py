@@ -33,6 +33,18 @@ class Flag(enum.IntFlag):
     """Its statistics do not fit what it says it is."""
     NO_SOURCES = 1 << 12
     """Nothing was found."""
+    CROSSTALK = 1 << 16
+    """Cross talk between amplifiers is outside its limits."""
+    TRANSFER = 1 << 17
+    """Transfers leave more charge behind than the limit."""
+    PARTICLES = 1 << 18
+    """The rate of particle events is outside its limits."""
+    SHUTTER = 1 << 19
+    """The shutter error is outside its limits."""
+    RESPONSE = 1 << 20
+    """The detector responds otherwise than the flat in use says."""
+    FRINGES = 1 << 21
+    """The fringe pattern is stronger than its limit."""
 
     RELATIVE_ASTROMETRY = 1 << 32
     """Positions are relative to one frame whose own solution is its header's or nominal."""

@@ -30,6 +30,8 @@ def made(ingested, tmp_path_factory):
     shutil.copytree(ingested, home)
     instance = walk.reopen(home)
     walk.SourceList.get(object=walk.FIELD)
+    for cls in walk.CHECKS:
+        cls.get(chip="ccd53")
     instance.close()
     return home
 

@@ -16,11 +16,21 @@ from awe.persist import session, tables
 from awe.persist.declare import natural_key
 from awe.simulate import simulate_run
 from awe.simulate.config import RunConfig
-from awe.targets import SourceList
+from awe.targets import (
+    ChargeTransferEfficiency,
+    CrossTalk,
+    FringeFrame,
+    NightSkyFlat,
+    ParticleEventRate,
+    QuickCheck,
+    SourceList,
+)
 from awe.targets.instrument import sites
 
 SEED = 20240311
 FIELD = "FIELD1"
+#: Calibrations that no source list asks for.
+CHECKS = (ChargeTransferEfficiency, CrossTalk, FringeFrame, NightSkyFlat, ParticleEventRate, QuickCheck)
 
 
 def simulate(folder: Path, **changes):

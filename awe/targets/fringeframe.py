@@ -1,0 +1,66 @@
+"""FringeFrame: 545."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from awe.dataflow.limits import Limit
+from awe.errors import PermanentError
+from awe.persist.declare import attribute, depends_on, depends_on_many, key, parameter
+from awe.science.fringe import fringe_frame
+from awe.targets.calibration import Calibration
+from awe.targets.coldpixelmap import ColdPixelMap
+from awe.targets.detector import DetectorFrame
+from awe.targets.filter import Filter
+from awe.targets.flags import Flag
+from awe.targets.gainlinearity import GainLinearity
+from awe.targets.hotpixelmap import HotPixelMap
+from awe.targets.image import Image
+from awe.targets.masterbias import MasterBias
+from awe.targets.masterdark import MasterDark
+from awe.targets.masterflat import MasterFlat
+from awe.targets.raw import RawScienceFrame
+
+
+class FringeFrame(DetectorFrame, Calibration):
+    """Fringe pattern of one filter, from the dithered exposures of one night, in units of their sky."""
+
+    plan_number = "545"
+    validity = (7.0, 7.0)
+    unit = ""
+
+    filter = depends_on(Filter, "the filter", key=True)
+    readout_mode = key(str, "binning, window, speed")
+    method = key(str, "how fringes are taken away: pattern")
+    raws = depends_on_many(RawScienceFrame, "exposures of one night", same=("instrument", "chip", "filter", "readout_mode"),
+                           within="night", at_least=3, at_most=30)
+    bias = depends_on(MasterBias, "subtracted")
+    gain = depends_on(GainLinearity, "measured gain", optional=True)
+    dark = depends_on(MasterDark, "subtracted", optional=True)
+    flat = depends_on(MasterFlat, "divided out")
+    hot = depends_on(HotPixelMap, "pixels left out", optional=True)
+    cold = depends_on(ColdPixelMap, "pixels left out", optional=True)
+
+    background = parameter(64.0, "scale of what is smooth: larger than fringes", unit="pix", at_least=4.0)
+    sigma_clip = parameter(3.0, "pixels further than this from the median are left out", unit="sigma", at_least=1.0)
+    object_threshold = parameter(3.0, "pixels further above the sky than this are objects", unit="sigma", at_least=0.5)
+
+    amplitude = attribute(float, "standard deviation of the pattern beyond its noise, part of the sky")
+    n_frames = attribute(int, "number of exposures that went in")
+
+    limits = (Limit("amplitude", flag=Flag.FRINGES, at_least=0.0, at_most=0.3),)
+
+    @classmethod
+    def complete(cls, keys: Mapping[str, Any], at: int | None) -> dict[str, Any]:
+        """There is one method."""
+        return {**keys, "method": keys.get("method") or "pattern"}
+
+    def make(self) -> None:
+        frames = [self.calibrated(raw) for raw in self.raws]
+        frames = [frame for frame in frames if frame.sky > 0]
+        if len(frames) < 3:
+            raise PermanentError(f"{len(frames)} of {len(self.raws)} exposures of {self.chip.name} have a sky above 0; fringes need three")
+        found = fringe_frame([frame.data for frame in frames], [frame.mask for frame in frames], [frame.sky for frame in frames],
+                             self.background, self.sigma_clip, self.object_threshold)
+        self.amplitude, self.n_frames = found.amplitude, len(frames)
+        self.image = Image(found.data, variance=found.variance, mask=found.mask)
