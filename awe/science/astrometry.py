@@ -4,126 +4,44 @@ Sources and reference stars are laid on a common tangent plane by the nominal WC
 and a polynomial is fitted with growing degree and shrinking radius (weighted least squares, outliers beyond 3 sigma
 rejected). The degree is the one that predicts stars best that were not used in the fit (five-fold), so a frame with few
 stars keeps its nominal distortion and gets a linear correction. The result is a TPV WCS in ICRS.
+
+A solution is believed where the pairs of the blind match are more than chance makes, where those of the fit are too, and
+where they are spread over the frame as sources and reference stars are.
 """
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from awe.science import tpv
-from awe.science.match import ANYWHERE, Bounds, Match, match, mutual_pairs
+from awe.science.match import ANYWHERE, Bounds, Match, log10_poisson_tail, match
+from awe.science.platefit import Plate, Stars, terms
+from awe.science.referencestars import Reference
+from awe.science.solution import FEW_SOURCES, NO_COVERAGE, NO_MATCH, SOLVED, Solution
 from awe.science.wcs import Wcs, as_matrix
+
+__all__ = ["FEW_SOURCES", "NO_COVERAGE", "NO_MATCH", "SOLVED", "Reference", "Solution", "field_radius", "solve"]
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
-FOLDS = 5
-SOLVED, NO_COVERAGE, NO_MATCH, FEW_SOURCES = "solved", "outside coverage", "no match", "too few sources"
-"""The outcomes of `solve`."""
-
-
-@dataclass(frozen=True, eq=False)
-class Reference:
-    """Reference stars.
-
-    Parameters
-    ----------
-    ra, dec : float64 arrays (m,)
-        ICRS degrees at `epoch`.
-    magnitude : float64 array (m,)
-        In any band; NaN for unknown.
-    error : float64 array (m,), optional
-        Standard error per axis, arcseconds; 0 where not given.
-    pm_ra, pm_dec : float64 arrays (m,), optional
-        Proper motions in mas per year, the first with cos(dec) in it; NaN counts as 0.
-    epoch : float
-        Julian year of the positions.
-    """
-
-    ra: Floats
-    dec: Floats
-    magnitude: Floats
-    error: Floats | None = None
-    pm_ra: Floats | None = None
-    pm_dec: Floats | None = None
-    epoch: float = 2000.0
-
-    def at(self, epoch: float | None) -> tuple[Floats, Floats]:
-        """Return right ascension and declination, degrees, moved to a Julian year; as they are for None."""
-        ra, dec = np.asarray(self.ra, np.float64), np.asarray(self.dec, np.float64)
-        if epoch is None or self.pm_ra is None or self.pm_dec is None:
-            return ra, dec
-        years = (epoch - self.epoch) / 3.6e6
-        cos = np.maximum(np.cos(np.radians(dec)), 1e-6)
-        return (np.mod(ra + np.nan_to_num(np.asarray(self.pm_ra, np.float64)) * years / cos, 360.0),
-                dec + np.nan_to_num(np.asarray(self.pm_dec, np.float64)) * years)
-
-
-@dataclass(frozen=True, eq=False)
-class Solution:
-    """An astrometric solution, or the reason why there is none.
-
-    Parameters
-    ----------
-    status : str
-        ``solved``, ``outside coverage``, ``no match`` or ``too few sources``.
-    reason : str
-        One line.
-    wcs : Wcs
-        The solution; the nominal WCS where there is none.
-    n_matched : int
-        Stars used in the fit.
-    degree : int
-        Of the polynomial; 1 is a linear correction of the nominal WCS.
-    rms_ra, rms_dec : float
-        Of the residuals of the stars used, arcseconds (reference minus solution; right ascension times cos(dec)).
-    mean_ra, mean_dec : float
-        Their means, arcseconds.
-    holdout_rms : float
-        Of stars predicted by fits without them, per axis, arcseconds.
-    offset : (float, float)
-        Displacement found at the middle of the frame, arcseconds east and north.
-    rotation, scale, parity
-        Degrees (position angle, north through east), relative scale and parity of the solution with respect to the
-        nominal WCS.
-    pairs : intp array (n, 2)
-        Index of source and reference star of the stars used.
-    residuals : float64 array (n, 2)
-        Arcseconds, as rms_ra and rms_dec.
-    log_chance : float
-        log10 of the false matches expected; see `awe.science.match.Match`.
-    """
-
-    status: str
-    reason: str
-    wcs: Wcs
-    n_matched: int = 0
-    degree: int = 0
-    rms_ra: float = math.nan
-    rms_dec: float = math.nan
-    mean_ra: float = math.nan
-    mean_dec: float = math.nan
-    holdout_rms: float = math.nan
-    offset: tuple[float, float] = (math.nan, math.nan)
-    rotation: float = math.nan
-    scale: float = math.nan
-    parity: int = 1
-    pairs: Indices = field(default_factory=lambda: np.zeros((0, 2), np.intp))
-    residuals: Floats = field(default_factory=lambda: np.zeros((0, 2)))
-    log_chance: float = 0.0
-
-    @property
-    def ok(self) -> bool:
-        """Whether there is a solution."""
-        return self.status == SOLVED
+Bools = NDArray[np.bool_]
+DOUBTFUL = 0.3
+"""Pixels that are added to the error of positions of which something is known to be wrong."""
+CHANCE = -3.0
+"""log10 of the pairs as many by chance at which those of the fit are still believed."""
+CELLS = 3
+"""The frame is looked at in so many parts along each axis."""
+COVERED = 0.5
+"""Stars must be matched in this part of the frame."""
 
 
 def solve(x: Floats, y: Floats, flux: Floats, wcs: Wcs, reference: Reference, *, shape: Sequence[int],
-          error: Floats | None = None, degree: int = 3, epoch: float | None = None, bounds: Bounds = ANYWHERE,
-          tolerance: float | None = None, least: int = 5, clip: float = 3.0) -> Solution:
+          error: Floats | None = None, doubtful: Bools | None = None, degree: int = 3, epoch: float | None = None,
+          bounds: Bounds = ANYWHERE, tolerance: float | None = None, least: int = 5, clip: float = 3.0) -> Solution:
     """Solve the astrometry of a frame.
 
     Parameters
@@ -140,6 +58,8 @@ def solve(x: Floats, y: Floats, flux: Floats, wcs: Wcs, reference: Reference, *,
         (ny, nx) of the frame.
     error : float64 array (n,), optional
         Standard error of the positions per axis, pixels.
+    doubtful : bool array (n,), optional
+        Sources that serve for the match, and hardly for the fit: saturated, blended or at the border.
     degree : int
         Largest degree of the polynomial, 1 to 5; lowered where the stars do not support it.
     epoch : float, optional
@@ -170,35 +90,31 @@ def solve(x: Floats, y: Floats, flux: Floats, wcs: Wcs, reference: Reference, *,
                         f"dec {centre[1]:.4f}, {least} are due; ingest a reference catalogue that covers it", wcs)
     tolerance = max(3.0 * wcs.pixel_scale, 1.5) if tolerance is None else tolerance
     index = np.flatnonzero(around)
-    found, pointed = _blind(x, y, flux, wcs, ra[index], dec[index], np.asarray(reference.magnitude)[index], bounds,
-                            tolerance, least)
+    found, pointed = _blind(x, y, flux, wcs, ra[index], dec[index], np.asarray(reference.magnitude)[index], shape,
+                            bounds, tolerance, least)
     if not found.ok:
         few = "too few" in found.reason
         return Solution(FEW_SOURCES if few else NO_MATCH, found.reason, wcs, log_chance=found.log_chance)
     noise = np.zeros(len(x)) if error is None else np.nan_to_num(np.asarray(error, np.float64), nan=0.0) * wcs.pixel_scale
-    stars = _Stars(x, y, noise, ra[index], dec[index],
-                   np.zeros(len(index)) if reference.error is None else np.asarray(reference.error, np.float64)[index])
-    return _refined(stars, pointed, wcs, found, index, shape, degree, tolerance, least, clip)
+    bad = np.zeros(len(x), bool) if doubtful is None else np.asarray(doubtful, bool)
+    stars = Stars(x, y, np.where(bad, np.hypot(noise, DOUBTFUL * wcs.pixel_scale), noise), ra[index], dec[index],
+                  np.zeros(len(index)) if reference.error is None else np.nan_to_num(np.asarray(reference.error, np.float64))[index])
+    plate = Plate(stars, pointed, min(degree, 5))
+    fitted = _refined(plate, wcs, degree, tolerance, least, clip)
+    if fitted is None:
+        return Solution(NO_MATCH, f"no match: the blind match ({found.reason}) did not survive the fit", wcs, log_chance=found.log_chance)
+    return _judged(plate, *fitted, wcs, found, index, shape, bad)
 
 
-@dataclass(frozen=True, eq=False)
-class _Stars:
-    """Sources (pixels, error in arcsec) and reference stars (degrees, error in arcsec)."""
-
-    x: Floats
-    y: Floats
-    noise: Floats
-    ra: Floats
-    dec: Floats
-    error: Floats
-
-
-def _around(ra: Floats, dec: Floats, wcs: Wcs, shape: Sequence[int], bounds: Bounds) -> NDArray[np.bool_]:
-    """Return which reference stars can be on the frame."""
+def field_radius(wcs: Wcs, shape: Sequence[int]) -> float:
+    """Return the largest distance of the border of a frame from its middle, degrees."""
     border = wcs.footprint(shape, per_side=2)
-    centre = wcs.centre(shape)
-    size = max(_separation(border[:, 0], border[:, 1], *centre)) * (1 + bounds.scale)
-    return np.asarray(_separation(ra, dec, *centre) <= size + bounds.offset / 3600.0)
+    return float(np.max(_separation(border[:, 0], border[:, 1], *wcs.centre(shape))))
+
+
+def _around(ra: Floats, dec: Floats, wcs: Wcs, shape: Sequence[int], bounds: Bounds) -> Bools:
+    """Return which reference stars can be on the frame."""
+    return np.asarray(_separation(ra, dec, *wcs.centre(shape)) <= field_radius(wcs, shape) * (1 + bounds.scale) + bounds.offset / 3600.0)
 
 
 def _separation(ra: Floats, dec: Floats, ra0: float, dec0: float) -> Floats:
@@ -208,11 +124,13 @@ def _separation(ra: Floats, dec: Floats, ra0: float, dec0: float) -> Floats:
 
 
 def _blind(x: Floats, y: Floats, flux: Floats, wcs: Wcs, ra: Floats, dec: Floats, magnitude: Floats,
-           bounds: Bounds, tolerance: float, least: int) -> tuple[Match, Wcs]:
+           shape: Sequence[int], bounds: Bounds, tolerance: float, least: int) -> tuple[Match, Wcs]:
     """Return the blind match and the nominal WCS corrected by its similarity, with the tangent point moved along."""
     source = np.column_stack(wcs.pixel_to_plane(x, y)) * 3600.0
     target = np.column_stack(tpv.project(ra, dec, *wcs.crval)) * 3600.0
-    found = match(source, flux, target, magnitude, bounds=bounds, tolerance=tolerance, least=least)
+    east, north = wcs.pixel_to_plane((shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0)
+    found = match(source, flux, target, magnitude, bounds=bounds, middle=(3600.0 * float(east), 3600.0 * float(north)),
+                  tolerance=tolerance, least=least)
     return found, (_corrected(wcs, found.matrix, found.shift / 3600.0) if found.ok else wcs)
 
 
@@ -226,7 +144,8 @@ def _corrected(wcs: Wcs, matrix: Floats, shift: Floats) -> Wcs:
         cd = matrix @ np.array(wcs.cd)
         moved = replace(wcs, cd=as_matrix(cd))
     else:
-        moved = _mixed(wcs, matrix)
+        pv1, pv2 = tpv.mix(wcs.pv1, wcs.pv2, matrix)
+        moved = replace(wcs, pv1=pv1, pv2=pv2)
     ra, dec = tpv.deproject(shift[0], shift[1], *wcs.crval)
     # north at the new tangent point is turned against the north of the old plane
     rho = 1e-3
@@ -239,139 +158,48 @@ def _corrected(wcs: Wcs, matrix: Floats, shift: Floats) -> Wcs:
     return replace(moved, cd=as_matrix(tpv.turn(-angle) @ np.array(moved.cd)))
 
 
-def _mixed(wcs: Wcs, matrix: Floats, shift: Floats | None = None) -> Wcs:
-    """Return the WCS with PV polynomials replaced by ``matrix @ polynomials + shift``; exact."""
-    pv1, pv2 = tpv.mix(wcs.pv1, wcs.pv2, matrix, shift)
-    return replace(wcs, pv1=pv1, pv2=pv2)
-
-
-def _refined(stars: _Stars, pointed: Wcs, nominal: Wcs, found: Match, index: Indices, shape: Sequence[int], degree: int,
-             tolerance: float, least: int, clip: float) -> Solution:
-    """Grow the degree, shrink the radius, choose by stars held out."""
-    wcs, radius = pointed, 2.0 * tolerance
-    best, best_rms = None, math.inf
+def _refined(plate: Plate, nominal: Wcs, degree: int, tolerance: float, least: int,
+             clip: float) -> tuple[Floats, Indices, int, float, float] | None:
+    """Grow the degree, shrink the radius, choose by stars held out: coefficients, pairs, degree, their rms, last radius."""
+    radius, predicted = 2.0 * tolerance, plate.nominal
+    best: tuple[Floats, Indices, int, float, float] | None = None
     for wanted in range(1, min(degree, 5) + 1):
-        chosen = _Model(pointed, wanted)
-        pairs = np.zeros((0, 2), np.intp)
+        due = max(least, 4 * terms(wanted)) if wanted > 1 else least
+        pairs, coefficients = np.zeros((0, 2), np.intp), np.zeros((0, 2))
         for _ in range(4):
-            pairs = _pairs(stars, wcs, radius)
-            if len(pairs) < max(least, 2 * chosen.terms if wanted > 1 else least):
+            before, pairs = pairs, plate.pairs(predicted, radius)
+            if len(pairs) < due:
                 break
-            pairs, wcs = _clipped(stars, pairs, chosen, clip)
-            scatter = _scatter(stars, pairs, wcs)
+            pairs, coefficients = plate.clipped(wanted, pairs, clip)
+            predicted = plate.predicted(wanted, coefficients)
+            scatter = 1.4826 * float(np.median(np.abs(plate.residuals(wanted, pairs, coefficients))))
             radius = min(radius, max(5.0 * scatter, 0.7 * nominal.pixel_scale, 0.1))
-        if len(pairs) < max(least, 2 * chosen.terms if wanted > 1 else least):
+            if np.array_equal(before, pairs):
+                break
+        if len(pairs) < due:
             break
-        rms = _holdout(stars, pairs, chosen)
-        if best is None or rms < 0.99 * best_rms:
-            best, best_rms = (wcs, pairs, wanted), rms
-        wcs = best[0]
-    if best is None:
-        return Solution(NO_MATCH, f"no match: the blind match ({found.reason}) did not survive the fit", nominal,
-                        log_chance=found.log_chance)
-    return _solution(stars, *best, best_rms, nominal, found, index, shape)
+        rms = plate.holdout(wanted, pairs) if wanted > 1 or len(pairs) >= terms(1) + 5 else scatter
+        if best is None or rms < 0.99 * best[3]:
+            best = coefficients, pairs, wanted, rms, radius
+        predicted = plate.predicted(best[2], best[0])
+    return best
 
 
-@dataclass(frozen=True)
-class _Model:
-    """What is fitted: degree 1 corrects the pointed WCS linearly, higher ones are polynomials of the pixels."""
-
-    start: Wcs
-    degree: int
-
-    @property
-    def terms(self) -> int:
-        """Coefficients per axis."""
-        return (self.degree + 1) * (self.degree + 2) // 2
-
-    def fit(self, x: Floats, y: Floats, ra: Floats, dec: Floats, weight: Floats) -> Wcs:
-        """Return the WCS that carries the pixels to the sky best."""
-        start = self.start
-        xi, eta = tpv.project(ra, dec, *start.crval)
-        if self.degree == 1:
-            u, v = start.pixel_to_plane(x, y)
-            design = np.column_stack([np.ones_like(u), u, v]) * weight[:, None]
-            cx, cy = (np.linalg.lstsq(design, t * weight, rcond=None)[0] for t in (xi, eta))
-            return _corrected_exactly(start, np.array([cx[1:], cy[1:]]), np.array([cx[0], cy[0]]))
-        (a, b), (c, d) = start.cd
-        dx, dy = x - start.crpix[0], y - start.crpix[1]
-        pv1, pv2 = tpv.fit(a * dx + b * dy, c * dx + d * dy, xi, eta, self.degree, weight)
-        return replace(start, pv1=pv1, pv2=pv2)
-
-
-def _corrected_exactly(wcs: Wcs, matrix: Floats, shift: Floats) -> Wcs:
-    """Return the WCS whose plane coordinates are ``matrix @ old + shift`` with the same tangent point."""
-    if wcs.pv1 or wcs.pv2:
-        return _mixed(wcs, matrix, shift)
-    cd = matrix @ np.array(wcs.cd)
-    step = np.linalg.solve(cd, shift)
-    return replace(wcs, cd=as_matrix(cd), crpix=(wcs.crpix[0] - float(step[0]), wcs.crpix[1] - float(step[1])))
-
-
-def _pairs(stars: _Stars, wcs: Wcs, radius: float) -> Indices:
-    ra, dec = wcs.pixel_to_sky(stars.x, stars.y)
-    a = np.column_stack(tpv.project(ra, dec, *wcs.crval)) * 3600.0
-    b = np.column_stack(tpv.project(stars.ra, stars.dec, *wcs.crval)) * 3600.0
-    inside = np.flatnonzero(np.isfinite(b).all(axis=1))
-    pairs = mutual_pairs(a, b[inside], radius)
-    pairs[:, 1] = inside[pairs[:, 1]]
-    return pairs
-
-
-def _residuals(stars: _Stars, pairs: Indices, wcs: Wcs) -> Floats:
-    """Return reference minus solution, arcseconds east and north."""
-    ra, dec = wcs.pixel_to_sky(stars.x[pairs[:, 0]], stars.y[pairs[:, 0]])
-    dra = (stars.ra[pairs[:, 1]] - ra + 180.0) % 360.0 - 180.0
-    return np.column_stack([dra * np.cos(np.radians(dec)), stars.dec[pairs[:, 1]] - dec]) * 3600.0
-
-
-def _scatter(stars: _Stars, pairs: Indices, wcs: Wcs) -> float:
-    """Return a robust standard deviation per axis."""
-    residuals = _residuals(stars, pairs, wcs)
-    return 1.4826 * float(np.median(np.abs(residuals))) if len(pairs) else math.inf
-
-
-def _weights(stars: _Stars, pairs: Indices, floor: float) -> Floats:
-    """Return one over the standard error per axis, with a floor (arcseconds) that no formal error undercuts."""
-    return 1.0 / np.sqrt(stars.noise[pairs[:, 0]] ** 2 + stars.error[pairs[:, 1]] ** 2 + floor ** 2)
-
-
-def _clipped(stars: _Stars, pairs: Indices, model: _Model, clip: float) -> tuple[Indices, Wcs]:
-    """Fit, reject beyond `clip` scaled standard errors, until nothing changes."""
-    floor = 0.03 * model.start.pixel_scale
-    kept, wcs = pairs, model.start
-    for _ in range(10):
-        weight = _weights(stars, kept, floor)
-        wcs = model.fit(stars.x[kept[:, 0]], stars.y[kept[:, 0]], stars.ra[kept[:, 1]], stars.dec[kept[:, 1]], weight)
-        pulls = np.abs(_residuals(stars, pairs, wcs)) * _weights(stars, pairs, floor)[:, None]
-        inside = np.isin(pairs[:, 0], kept[:, 0])
-        scale = max(1.4826 * float(np.median(pulls[inside])), 0.5)
-        again = pairs[(pulls <= clip * scale).all(axis=1)]
-        if len(again) < max(model.terms, 4) or np.array_equal(again, kept):
-            break
-        kept = again
-    return kept, wcs
-
-
-def _holdout(stars: _Stars, pairs: Indices, model: _Model) -> float:
-    """Return the rms per axis, arcseconds, of stars predicted by fits that did not use them; robust."""
-    if len(pairs) < model.terms + FOLDS:
-        return math.inf if model.degree > 1 else _scatter(stars, pairs, model.start)
-    weight = _weights(stars, pairs, 0.03 * model.start.pixel_scale)
-    fold = np.arange(len(pairs)) % FOLDS
-    residuals = np.zeros((len(pairs), 2))
-    for k in range(FOLDS):
-        use, test = pairs[fold != k], pairs[fold == k]
-        wcs = model.fit(stars.x[use[:, 0]], stars.y[use[:, 0]], stars.ra[use[:, 1]], stars.dec[use[:, 1]],
-                        weight[fold != k])
-        residuals[fold == k] = _residuals(stars, test, wcs)
-    scaled = residuals * weight[:, None]
-    return float(np.sqrt(np.mean(np.clip(scaled, -10, 10) ** 2)) * np.sqrt(np.mean(weight ** -2.0)))
-
-
-def _solution(stars: _Stars, wcs: Wcs, pairs: Indices, degree: int, holdout: float, nominal: Wcs, found: Match,
-              index: Indices, shape: Sequence[int]) -> Solution:
-    residuals = _residuals(stars, pairs, wcs)
+def _judged(plate: Plate, coefficients: Floats, pairs: Indices, degree: int, holdout: float, radius: float, nominal: Wcs,
+            found: Match, index: Indices, shape: Sequence[int], doubtful: Bools) -> Solution:
+    """Return the solution where its pairs are more than chance makes and are spread over the frame; else why not."""
+    wcs = plate.wcs(degree, coefficients)
+    possible, matched = _counts(plate, wcs, pairs, shape)
+    coverage = _coverage(possible, matched)
+    chance = _log_chance(plate, wcs, pairs, radius, shape)
+    if chance > CHANCE:
+        return Solution(NO_MATCH, f"no match: {len(pairs)} stars agree within {radius:.2f} arcsec, as many as chance would have it; "
+                        "a wrong pointing, scale or catalogue?", nominal, log_chance=found.log_chance, coverage=coverage)
+    if coverage < COVERED:
+        return Solution(NO_MATCH, f"no match: the {len(pairs)} stars that agree cover {100 * coverage:.0f} % of the frame, "
+                        f"{100 * COVERED:.0f} % are due; a wrong distortion, scale or catalogue?", nominal,
+                        log_chance=found.log_chance, coverage=coverage)
+    residuals = _residuals(plate.stars, pairs, wcs)
     rms, mean = np.sqrt(np.mean(residuals ** 2, axis=0)), residuals.mean(axis=0)
     old, new = nominal.centre(shape), wcs.centre(shape)
     east = ((new[0] - old[0] + 180.0) % 360.0 - 180.0) * math.cos(math.radians(old[1])) * 3600.0
@@ -379,4 +207,51 @@ def _solution(stars: _Stars, wcs: Wcs, pairs: Indices, degree: int, holdout: flo
     return Solution(SOLVED, f"{len(pairs)} stars, degree {degree}, rms {rms[0]:.3f} and {rms[1]:.3f} arcsec; {found.reason}",
                     wcs, len(pairs), degree, float(rms[0]), float(rms[1]), float(mean[0]), float(mean[1]), holdout,
                     (east, (new[1] - old[1]) * 3600.0), -found.rotation, found.scale, found.parity, out, residuals,
-                    found.log_chance)
+                    found.log_chance, int(np.count_nonzero(~doubtful[pairs[:, 0]])), coverage)
+
+
+def _counts(plate: Plate, wcs: Wcs, pairs: Indices, shape: Sequence[int]) -> tuple[Floats, Floats]:
+    """Return, of each part of the frame, how many stars could be matched there (sources or reference stars) and how many were."""
+    stars = plate.stars
+    x, y = wcs.sky_to_pixel(stars.ra, stars.dec)
+    sources, references = _per_cell(stars.x, stars.y, shape), _per_cell(x, y, shape)
+    return np.minimum(sources, references), _per_cell(stars.x[pairs[:, 0]], stars.y[pairs[:, 0]], shape)
+
+
+def _per_cell(x: Floats, y: Floats, shape: Sequence[int]) -> Floats:
+    """Return how many positions fall into each of the parts of a frame."""
+    column, row = (np.floor((v + 0.5) * CELLS / n) for v, n in ((x, shape[1]), (y, shape[0])))
+    inside = (column >= 0) & (column < CELLS) & (row >= 0) & (row < CELLS)
+    cell = (row[inside] * CELLS + column[inside]).astype(np.intp)
+    return np.bincount(cell, minlength=CELLS * CELLS).astype(np.float64)
+
+
+def _coverage(possible: Floats, matched: Floats) -> float:
+    """Return the part of the frame where stars were matched at least a quarter as often as where most were, less 2 sigma."""
+    total = float(possible.sum())
+    rich = possible >= min(5.0, float(possible.max(initial=0.0)))
+    if not total:
+        return 0.0
+    expected = possible * float(np.quantile(matched[rich] / possible[rich], 0.8, method="higher"))
+    fine = (matched >= 0.25 * expected - 2.0 * np.sqrt(0.25 * expected)) & ((matched > 0) | (expected < 5.0))
+    return float(possible[fine].sum()) / total
+
+
+def _log_chance(plate: Plate, wcs: Wcs, pairs: Indices, radius: float, shape: Sequence[int]) -> float:
+    """Return log10 of the chance that as many unrelated stars agree within the last radius, given what the fit can adapt."""
+    stars = plate.stars
+    x, y = wcs.sky_to_pixel(stars.ra, stars.dec)
+    on = (x > -0.5) & (x < shape[1] - 0.5) & (y > -0.5) & (y < shape[0] - 0.5)
+    pixels = math.pi * (radius / wcs.pixel_scale) ** 2
+    sources, references = _per_cell(stars.x, stars.y, shape), _per_cell(x[on], y[on], shape)
+    area = float(shape[0] * shape[1]) / len(sources)
+    expected = float(np.sum(sources * np.minimum(references * pixels / area, 1.0)))
+    free = max(len(pairs) - 2, 0)
+    return log10_poisson_tail(free, max(expected, 0.01))
+
+
+def _residuals(stars: Stars, pairs: Indices, wcs: Wcs) -> Floats:
+    """Return reference minus solution, arcseconds east and north."""
+    ra, dec = wcs.pixel_to_sky(stars.x[pairs[:, 0]], stars.y[pairs[:, 0]])
+    dra = (stars.ra[pairs[:, 1]] - ra + 180.0) % 360.0 - 180.0
+    return np.column_stack([dra * np.cos(np.radians(dec)), stars.dec[pairs[:, 1]] - dec]) * 3600.0

@@ -31,13 +31,13 @@ class Bounds:
     Parameters
     ----------
     offset : float
-        Arcseconds (units of the positions), measured at the middle of the sources.
+        Arcseconds (units of the positions), measured at the middle of the frame.
     rotation : float
         Degrees, either way; 180 for any.
     scale : float
         Relative: 0.05 allows 5 % either way.
     parities : tuple of int
-        1 as nominal, -1 mirrored along x.
+        1 as nominal, -1 mirrored.
     """
 
     offset: float = 300.0
@@ -46,6 +46,8 @@ class Bounds:
     parities: tuple[int, ...] = (1, -1)
 
 
+DECISIVE = -20.0
+"""log10 of the false matches below which no other arrangement is looked at."""
 ANYWHERE = Bounds()
 """The default: 5 arcmin, any rotation, 5 % in scale, either parity."""
 
@@ -83,7 +85,7 @@ class Match:
 
 
 def match(source: Floats, brightness: Floats, reference: Floats, magnitude: Floats, *, bounds: Bounds = ANYWHERE,
-          tolerance: float = 3.0, least: int = 5, chance: float = -5.0) -> Match:
+          middle: tuple[float, float] | None = None, tolerance: float = 3.0, least: int = 5, chance: float = -5.0) -> Match:
     """Match a list of sources to a reference list.
 
     Parameters
@@ -96,6 +98,9 @@ def match(source: Floats, brightness: Floats, reference: Floats, magnitude: Floa
         Magnitudes in any band; only their order matters, NaN is last.
     bounds : Bounds
         Of the search.
+    middle : (float, float), optional
+        Where the offset is measured, about which a mirrored field is mirrored: the middle of the frame. Without it the
+        median of the sources.
     tolerance : float
         Largest distance of a matched pair after a similarity (distortion included), arcseconds.
     least : int
@@ -112,22 +117,22 @@ def match(source: Floats, brightness: Floats, reference: Floats, magnitude: Floa
     if len(si) < least or len(ri) < least:
         return Match(False, f"too few stars to match: {len(si)} sources and {len(ri)} reference stars, {least} are due")
     src, ref = source[si], reference[ri]
-    middle = np.median(src, axis=0)
-    near = np.hypot(*(ref - middle).T) <= np.hypot(*(src - middle).T).max() * (1 + bounds.scale) + bounds.offset + tolerance
+    centre = np.median(src, axis=0) if middle is None else np.asarray(middle, np.float64)
+    near = np.hypot(*(ref - centre).T) <= np.hypot(*(src - centre).T).max() * (1 + bounds.scale) + bounds.offset + tolerance
     if np.count_nonzero(near) < least:
         return Match(False, f"only {np.count_nonzero(near)} reference stars within {bounds.offset:.0f} arcsec of the field")
     ri, ref = ri[near], ref[near]
-    best = Match(False, "no arrangement of stars in common was found")
-    for stage, count in _stages(bounds):
+    best = _as_pointed(src - centre, ref - centre, bounds, tolerance, least)
+    for stage, count in _stages(bounds) if best.log_chance > chance - 3.0 else ():
         for spread in (False, True):
-            found = _attempt(src - middle, ref - middle, stage, count, spread, tolerance, least)
+            found = _attempt(src - centre, ref - centre, stage, count, spread, tolerance, least)
             if found.log_chance < best.log_chance:
                 best = found
             if best.log_chance < chance - 3.0 and len(best.pairs) >= least:
                 break
         if best.log_chance < chance - 3.0 and len(best.pairs) >= least:
             break
-    return _judged(best, middle, si, ri, least, chance)
+    return _judged(best, centre, si, ri, least, chance)
 
 
 def _judged(best: Match, middle: Floats, si: Indices, ri: Indices, least: int, chance: float) -> Match:
@@ -150,10 +155,36 @@ def _usable(positions: Floats, key: Floats) -> Indices:
 def _stages(bounds: Bounds) -> list[tuple[Bounds, int]]:
     """Return bounds and numbers of stars to try, the likely and cheap first."""
     narrow = Bounds(min(bounds.offset, 90.0), min(bounds.rotation, 5.0), min(bounds.scale, 0.03), bounds.parities)
-    stages = [(narrow, 40), (narrow, 100)]
+    stages = [(narrow, 20), (narrow, 40), (narrow, 100)]
     if narrow != bounds:
         stages += [(bounds, 30), (bounds, 60)]
     return stages
+
+
+def _as_pointed(src: Floats, ref: Floats, bounds: Bounds, tolerance: float, least: int, count: int = 150) -> Match:
+    """Try what is most likely and cheapest first: no rotation, the nominal scale and parity, an offset within the bounds."""
+    size = float(np.hypot(*src.T).max())
+    tree = cKDTree(ref)
+    anchors = ref[:int(1.5 * count * min(((size + bounds.offset) / max(size, 1e-9)) ** 2, 5.0))]
+    best = Match(False, "no arrangement of stars in common was found")
+    for dx, dy in offsets(src[:count], anchors, min(bounds.offset, 300.0 * tolerance), tolerance):
+        found = _verify(src[:1000], ref, tree, np.array([0.0, 0.0, dx, dy]), 1, bounds, tolerance, size)
+        if len(found.pairs) >= least and found.log_chance < best.log_chance:
+            best = found
+    return best
+
+
+def offsets(src: Floats, ref: Floats, largest: float, tolerance: float, proposals: int = 3) -> Floats:
+    """Return the most popular differences (n, 2) between reference stars and sources, within `largest` along each axis."""
+    difference = (ref[None, :, :] - src[:, None, :]).reshape(-1, 2)
+    difference = difference[(np.abs(difference) < largest).all(axis=1)]
+    side = max(int(2.0 * largest / tolerance), 1)
+    cell = np.minimum(((difference + largest) * (side / (2.0 * largest))).astype(np.int64), side - 1)
+    votes = np.bincount(cell[:, 0] * side + cell[:, 1], minlength=side * side).reshape(side, side)
+    votes = np.pad(votes, ((0, 1), (0, 1)))
+    votes = votes[:-1, :-1] + votes[1:, :-1] + votes[:-1, 1:] + votes[1:, 1:]
+    best = np.argsort(-votes.ravel(), kind="stable")[:proposals] if side < 50 else np.argpartition(-votes.ravel(), proposals)[:proposals]
+    return np.column_stack(np.unravel_index(best, votes.shape)).astype(np.float64) * (2.0 * largest / side) + tolerance - largest
 
 
 def _attempt(src: Floats, ref: Floats, bounds: Bounds, count: int, spread: bool, tolerance: float, least: int) -> Match:
@@ -173,6 +204,8 @@ def _attempt(src: Floats, ref: Floats, bounds: Bounds, count: int, spread: bool,
             found = _verify(test, ref, trees, proposal, parity, bounds, tolerance, size)
             if len(found.pairs) >= least and found.log_chance < best.log_chance:
                 best = found
+            if best.log_chance < DECISIVE:
+                return best
     return best
 
 
@@ -198,8 +231,10 @@ def _vote(src: Floats, ref: Floats, bounds: Bounds, tolerance: float, size: floa
     keep = (length > shortest * (1 - bounds.scale)) & (length < 2.0 * size * (1 + bounds.scale) + tolerance)
     i, j, length = i[keep], j[keep], length[keep]
     order = np.argsort(length, kind="stable")
+    i, j = i[order], j[order]
+    angle = np.arctan2(ref[j, 1] - ref[i, 1], ref[j, 0] - ref[i, 0])
     cells = np.array([2.0 * tolerance, tolerance / (0.35 * size), tolerance / (0.35 * size)])
-    votes = _proposals(np.ascontiguousarray(src), np.ascontiguousarray(ref), i[order], j[order], length[order], shortest,
+    votes = _proposals(np.ascontiguousarray(src), np.ascontiguousarray(ref), i, j, length[order], angle, shortest,
                        math.radians(bounds.rotation), math.log1p(bounds.scale), bounds.offset, tolerance, 1_500_000)
     if not len(votes):
         return np.zeros((0, 4))
@@ -215,7 +250,7 @@ def _vote(src: Floats, ref: Floats, bounds: Bounds, tolerance: float, size: floa
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def _proposals(src: Any, ref: Any, first: Any, second: Any, length: Any, shortest: float, rotation: float, scale: float,
+def _proposals(src: Any, ref: Any, first: Any, second: Any, length: Any, angles: Any, shortest: float, rotation: float, scale: float,
                offset: float, slack: float, most: int) -> Any:
     """Return the similarity of every pair of pairs within bounds: rotation, log scale, displacement of the origin."""
     out, n = np.empty((most, 4)), 0
@@ -228,8 +263,7 @@ def _proposals(src: Any, ref: Any, first: Any, second: Any, length: Any, shortes
             lower, upper = here * math.exp(-scale) - 2.0 * slack, here * math.exp(scale) + 2.0 * slack
             angle = math.atan2(dy, dx)
             for k in range(np.searchsorted(length, lower), np.searchsorted(length, upper)):
-                ux, uy = ref[second[k], 0] - ref[first[k], 0], ref[second[k], 1] - ref[first[k], 1]
-                forward = math.atan2(uy, ux) - angle
+                forward = angles[k] - angle
                 for turn in range(2):
                     theta = forward + turn * math.pi
                     theta -= 2.0 * math.pi * math.floor((theta + math.pi) / (2.0 * math.pi))
@@ -254,29 +288,34 @@ def _verify(src: Floats, ref: Floats, tree: Any, proposal: Floats, parity: int, 
     c, s = math.exp(log_scale) * math.cos(theta), math.exp(log_scale) * math.sin(theta)
     matrix, shift = np.array([[parity * c, -s], [parity * s, c]]), np.array([dx, dy])
     pairs = np.zeros((0, 2), np.intp)
-    inside = max(int(np.count_nonzero(tree.query(src @ matrix.T + shift, distance_upper_bound=size)[0] < np.inf)), 1)
-    expected = inside * math.pi * tolerance ** 2 * len(ref) / (math.pi * (size + bounds.offset) ** 2)
-    trials = _trials(bounds, tolerance, size)
+    density = len(ref) / (math.pi * (size + bounds.offset) ** 2)
     for part, radius in ((150, 2.0), (400, 1.5), (len(src), 1.0), (len(src), 1.0)):
         pairs = mutual_pairs(src[:part] @ matrix.T + shift, ref, radius * tolerance, tree)
-        if len(pairs) < 3:
+        if len(pairs) < 3 or log10_poisson_tail(len(pairs), min(part, len(src)) * density * math.pi * (radius * tolerance) ** 2) > -1.0:
             return Match(False, "")
         matrix, shift = similarity(src[pairs[:, 0]], ref[pairs[:, 1]], parity)
+    expected = max(_inside(src @ matrix.T + shift, tree, size), 1) * density * math.pi * tolerance ** 2
+    trials = _trials(bounds, tolerance, size)
     moved = src @ matrix.T + shift
     pairs = mutual_pairs(moved, ref, tolerance, tree)
-    if len(pairs) < 3 or trials + _log10_poisson_tail(len(pairs), max(expected, 0.5 / 12.0)) > -1.0:
+    if len(pairs) < 3 or trials + log10_poisson_tail(len(pairs), max(expected, 0.5 / 12.0)) > -1.0:
         return Match(False, "")
     angles = np.arange(12) * (2.0 * np.pi / 12.0)
     beside = [len(mutual_pairs(moved + r * tolerance * np.array([math.cos(t), math.sin(t)]), ref, tolerance, tree))
               for t, r in zip(angles, (4.0, 6.0, 9.0) * 4, strict=True)]
     chance = max((sum(beside) + 0.5) / len(beside), expected)
-    log_chance = trials + _log10_poisson_tail(len(pairs), chance)
+    log_chance = trials + log10_poisson_tail(len(pairs), chance)
     rotation = math.degrees(math.atan2(matrix[1, 1], matrix[0, 1]) - math.pi / 2.0)
     rotation = (rotation + 180.0) % 360.0 - 180.0
     scale = math.sqrt(abs(float(np.linalg.det(matrix))))
     if abs(rotation) > bounds.rotation + 1.0 or abs(math.log(scale)) > math.log1p(bounds.scale) + 0.01:
         return Match(False, "")
     return Match(False, "", matrix, shift, pairs, log_chance, rotation, scale, parity, (float(shift[0]), float(shift[1])))
+
+
+def _inside(moved: Floats, tree: Any, size: float) -> int:
+    """Return how many sources lie anywhere near reference stars."""
+    return int(np.count_nonzero(tree.query(moved, distance_upper_bound=size)[0] < np.inf))
 
 
 def _trials(bounds: Bounds, tolerance: float, size: float) -> float:
@@ -286,7 +325,7 @@ def _trials(bounds: Bounds, tolerance: float, size: float) -> float:
                       * max(math.radians(2.0 * bounds.rotation) / turn, 1.0) * max(2.0 * bounds.scale / turn, 1.0))
 
 
-def _log10_poisson_tail(count: int, mean: float) -> float:
+def log10_poisson_tail(count: int, mean: float) -> float:
     """Return log10 of the chance of at least `count` where `mean` is expected."""
     tail = float(special.gammainc(count, mean)) if count else 1.0
     if tail > 1e-280:

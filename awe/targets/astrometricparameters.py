@@ -13,10 +13,11 @@ from awe.dataflow.limits import Limit
 from awe.errors import PermanentError
 from awe.persist.declare import attribute, depends_on, key, parameter
 from awe.persist.types import to_microseconds
-from awe.science.astrometry import Solution, solve
+from awe.science.astrometry import field_radius, solve
 from awe.science.match import Bounds
 from awe.science.psf import seeing
 from awe.science.register import Registration, register, register_by_pixels
+from awe.science.solution import Solution
 from awe.science.sourcecolumns import columns
 from awe.science.sources import extract, with_sky
 from awe.science.wcs import Wcs, read_wcs
@@ -40,6 +41,7 @@ class AstrometricParameters(Product):
     """
 
     plan_number = "634"
+    version = 2
 
     instrument = depends_on(Instrument, "the camera", key=True)
     chip = depends_on(Chip, "the detector", key=True)
@@ -62,7 +64,7 @@ class AstrometricParameters(Product):
     ra = attribute(float, "centre of the frame", unit="deg", ucd="pos.eq.ra")
     dec = attribute(float, "centre of the frame", unit="deg", ucd="pos.eq.dec")
     pixel_scale = attribute(float, "size of a pixel", unit="arcsec")
-    nref = attribute(int, "stars used in the fit")
+    nref = attribute(int, "stars used in the fit, those that are saturated or at the border not counted")
     rms_ra = attribute(float, "residuals in right ascension", unit="arcsec")
     rms_dec = attribute(float, "residuals in declination", unit="arcsec")
     rms = attribute(float, "residuals, larger of both", unit="arcsec")
@@ -100,24 +102,25 @@ class AstrometricParameters(Product):
         if self.catalogue is None:
             raise PermanentError(f"there is no reference catalogue {self.refcat!r}; `awe ingest-catalog` brings it in, or set refcat to ''")
         ra, dec = start.centre(shape)
-        corners = start.footprint(shape)
-        reach = float(np.max(np.hypot((corners[:, 0] - ra) * np.cos(np.radians(dec)), corners[:, 1] - dec)))
-        radius = min(reach + self.maximum_offset / 3600.0, 10.0)
+        radius = min(field_radius(start, shape) + self.maximum_offset / 3600.0, 10.0)
         if not self.catalogue.covers(ra, dec, radius):
             raise PermanentError(f"reference catalogue {self.refcat} does not cover the frame at RA {ra:.4f} Dec {dec:.4f}")
         reference, _ = self.catalogue.near(ra, dec, radius, self.filter.band)
         epoch = 2000.0 + (to_microseconds(self.reduced.raw.date_obs) / 86_400_000_000 + 40587.0 - 51544.5) / 365.25
         solution = solve(*positions(found), np.asarray(found["FLUX_AUTO"], np.float64), start, reference, shape=shape,
-                         error=np.sqrt(0.5 * (found["ERRX2WIN_IMAGE"] + found["ERRY2WIN_IMAGE"])), degree=self.degree, epoch=epoch,
-                         bounds=Bounds(self.maximum_offset, self.maximum_rotation, self.maximum_scale))
+                         error=np.sqrt(0.5 * (found["ERRX2WIN_IMAGE"] + found["ERRY2WIN_IMAGE"])), doubtful=is_doubtful(found),
+                         degree=self.degree, epoch=epoch, bounds=Bounds(self.maximum_offset, self.maximum_rotation, self.maximum_scale))
         if solution.status != "solved":
             raise PermanentError(f"astrometry of {self.exposure} {self.chip.name}: {solution.status}: {solution.reason}")
         self.note_solution(solution)
+        stated = self.instrument.definition.parity
+        if stated is not None and solution.wcs.parity != -stated:
+            self.raise_flag(Flag.PARITY_DIFFERS)
         return solution.wcs
 
     def note_solution(self, solution: Solution) -> None:
         """Keep what the fit says of itself."""
-        self.mode, self.nref = "absolute", solution.n_matched
+        self.mode, self.nref = "absolute", solution.n_clean
         self.rms_ra, self.rms_dec = solution.rms_ra, solution.rms_dec
         self.rms, self.holdout_rms = max(solution.rms_ra, solution.rms_dec), solution.holdout_rms
         self.offset_ra, self.offset_dec = solution.offset
@@ -187,3 +190,6 @@ def positions(found: Any) -> tuple[Any, Any]:
     return np.asarray(found["XWIN_IMAGE"], np.float64) - 1.0, np.asarray(found["YWIN_IMAGE"], np.float64) - 1.0
 
 
+def is_doubtful(found: Any) -> Any:
+    """Which sources are saturated, at the border, or have no windowed position: they are matched, and hardly count in the fit."""
+    return (np.asarray(found["FLAGS"]) & (4 | 8 | 32)) != 0

@@ -66,6 +66,8 @@ class Flag(enum.IntFlag):
     """One of dome and twilight was missing, so the flat is the other alone."""
     GAIN_UNCERTAIN = 1 << 41
     """The noise of the flats is not that of photons alone; a stated gain is used rather than the measured one."""
+    PARITY_DIFFERS = 1 << 48
+    """The sky is mirrored where the instrument file says it is not, or the other way round."""
 
 
 #: Flags from here on tell, and do not keep an object from being used.

@@ -12,7 +12,7 @@ from awe.catalogues.table import SourceTable
 from awe.dataflow.lifecycle import Stored
 from awe.errors import PermanentError, did_you_mean
 from awe.persist.declare import attribute, key
-from awe.science.astrometry import Reference
+from awe.science.referencestars import Reference
 from awe.targets.flags import BLOCKING, Flag
 from awe.targets.globalname import global_name
 

@@ -94,6 +94,36 @@ def test_outside_coverage_and_no_match_are_different():
     assert solve(x[:3], y[:3], flux[:3], TRUE, reference, shape=SHAPE).status == FEW_SOURCES
 
 
+def test_saturated_stars_are_matched_and_hardly_fitted():
+    x, y, flux, reference = sky(200, wrong=0.0)
+    bright = flux > np.quantile(flux, 0.4)
+    x = np.where(bright, x + 0.8, x)
+    start = TRUE.moved(dra=20)
+    kept, without = (solve(x, y, flux, start, reference, shape=SHAPE, doubtful=d) for d in (bright, None))
+    assert kept.ok and worst(kept.wcs, TRUE) < 0.5 * worst(without.wcs, TRUE)
+    assert kept.n_clean <= np.count_nonzero(~bright)
+    alone = solve(x, y, flux, start, reference, shape=SHAPE, doubtful=np.ones(len(x), bool))
+    assert alone.ok and alone.n_clean == 0
+
+
+def test_stars_that_agree_in_one_corner_only_are_no_solution():
+    x, y, flux, reference = sky(400, wrong=0.0)
+    rng = np.random.default_rng(3)
+    far = (x > 500) | (y > 400)
+    x, y = np.where(far, rng.uniform(500, 1199, len(x)), x), np.where(far, rng.uniform(400, 999, len(x)), y)
+    found = solve(x, y, flux, TRUE, reference, shape=SHAPE)
+    assert found.status == NO_MATCH and "cover" in found.reason
+    assert solve(*sky(400)[:3], TRUE, reference, shape=SHAPE).coverage == 1.0
+
+
+def test_a_mirrored_frame_of_few_stars_is_found_though_they_are_not_in_its_middle():
+    x, y, flux, reference = sky(80, wrong=0.0)
+    left = x < 800
+    flipped = Wcs(TRUE.crval, TRUE.crpix, TRUE.cd).flipped(SHAPE, x=True)
+    found = solve(x[left], y[left], flux[left], flipped, reference, shape=SHAPE, bounds=Bounds(60.0, 3.0, 0.01))
+    assert found.ok and found.parity == -1, found.reason
+
+
 def frame(name, level=0.0, dark=None):
     with fits.open(REAL / name) as hdus:
         header, data = hdus[0].header, hdus[0].data.astype(np.float32) - level
