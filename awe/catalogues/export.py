@@ -3,16 +3,19 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.io import fits
-from astropy.table import Table
 
 from awe.catalogues.column import Column
 from awe.catalogues.parquet import write_parquet
 from awe.catalogues.table import SourceTable
 from awe.catalogues.votable import votable_bytes
 from awe.errors import CatalogueError, did_you_mean
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 FORMATS = {
     "fits": (".fits", ".fit", ".fts"), "votable": (".xml", ".vot", ".votable"), "csv": (".csv",), "ecsv": (".ecsv",),
@@ -109,8 +112,8 @@ def _describe(column: Column) -> str:
 
 def _flat(table: SourceTable) -> Table:
     """The astropy table with one column per element of a vector: MAG_APER_1, MAG_APER_2, ..."""
-    result = Table()
     whole = table.to_astropy()
+    result = type(whole)()
     for column in table.columns:
         values = whole[column.name]
         if column.length:

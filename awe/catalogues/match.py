@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import KDTree
+import scipy
 
 from awe.catalogues.sky import check_positions, separation, unit_vectors
 from awe.errors import CatalogueError
@@ -38,10 +38,10 @@ def match(
     if min(len(lists[0][0]), len(lists[1][0])) == 0:
         return Match(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
     vectors = [unit_vectors(*positions) for positions in lists]
-    _, nearest = KDTree(vectors[1]).query(vectors[0])
+    _, nearest = scipy.spatial.KDTree(vectors[1]).query(vectors[0])
     first, second = np.arange(len(vectors[0])), np.asarray(nearest, dtype=np.int64)
     if mutual:
-        _, back = KDTree(vectors[0]).query(vectors[1][second])
+        _, back = scipy.spatial.KDTree(vectors[0]).query(vectors[1][second])
         kept = back == first
         first, second = first[kept], second[kept]
     distance = 3600 * separation(lists[0][0][first], lists[0][1][first], lists[1][0][second], lists[1][1][second])
@@ -59,7 +59,7 @@ def match_all(
     if min(len(lists[0][0]), len(lists[1][0])) == 0:
         return Match(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
     chord = 2 * np.sin(np.radians(radius / 3600) / 2) * (1 + 1e-9) + 1e-15
-    trees = [KDTree(unit_vectors(*positions)) for positions in lists]
+    trees = [scipy.spatial.KDTree(unit_vectors(*positions)) for positions in lists]
     found = trees[0].query_ball_tree(trees[1], chord)
     first = np.repeat(np.arange(len(found)), [len(near) for near in found]).astype(np.int64)
     second = np.array([j for near in found for j in sorted(near)], dtype=np.int64)

@@ -33,8 +33,9 @@ FORMAT = 1
 def write_parquet(table: SourceTable, path: Path) -> None:
     """Write a table beside `path` and rename it, so that a file of this name is always whole."""
     beside = path.with_name(path.name + ".part")
+    arrow = table.to_arrow()
     plain = pa.table(
-        [table.to_arrow().column(c.name).cast(arrow_type(c)) for c in table.columns],
+        [arrow.column(c.name).cast(arrow_type(c)) for c in table.columns],
         schema=pa.schema([pa.field(c.name, arrow_type(c)) for c in table.columns]),
     )
     # every option that could change the bits is pinned; store_schema would embed a library's own rendering

@@ -4,17 +4,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from awe import fileserver
 from awe.config import Config, load
 from awe.dataflow import outage
 from awe.dataflow.memory import Memory
 from awe.dataflow.select import Sight
 from awe.dataflow.site import Site
 from awe.errors import InstanceError, IntegrityError, MissingFileError
-from awe.fileserver import Cache, Client, Store
+from awe.fileserver import Cache, Store
 from awe.fileserver.verified import Verified
 from awe.persist import session
 from awe.persist.session import Database
+
+if TYPE_CHECKING:
+    from awe.fileserver import Client
 
 
 class Instance:
@@ -97,7 +102,7 @@ def open_instance(config: Config | Path | None = None) -> Instance:
     client = None
     if settings.fileserver:
         cache = Cache(settings.home / "cache", settings.cache_bytes)
-        client = Client(settings.fileserver, token=settings.token or None, cache=cache)
+        client = fileserver.Client(settings.fileserver, token=settings.token or None, cache=cache)
     _current = Instance(settings, database, Store(settings.store_path), client)
     return _current
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from awe import catalogues
 from awe.catalogues.parquet import write_parquet
-from awe.catalogues.reference import read_catalogue
 from awe.dataflow import instance as instances
 from awe.dataflow.registry import target_classes
 from awe.errors import InstrumentError, did_you_mean
@@ -43,7 +43,7 @@ def ingest_catalogue(paths: Path | Sequence[Path], name: str | None = None, mapp
         known = [one.name for one in newest_instruments()]
         if use_for not in known:
             raise InstrumentError(f"the catalogue is meant for {use_for!r}, which is no known instrument{did_you_mean(use_for, known)}")
-    found = read_catalogue(paths, mapping, name=name)
+    found = catalogues.read_catalogue(paths, mapping, name=name)
     first = Path(paths) if isinstance(paths, str | Path) else Path(paths[0])
     catalogue = ReferenceCatalogue(
         name=found.mapping.name, version=found.mapping.version, epoch=found.mapping.epoch, n_sources=len(found.table),

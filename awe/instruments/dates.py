@@ -4,8 +4,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta
 
-from astropy.time import Time
-
 from awe.errors import HeaderError
 
 FORMATS = ("auto", "iso", "dd/mm/yy", "yyyymmdd", "mjd", "jd", "unix")
@@ -67,6 +65,8 @@ def to_utc(instant: datetime, scale: str) -> datetime:
     """Convert an instant of the time scale `scale` (utc, tai, tt) to UTC, leap seconds included."""
     if scale == "utc":
         return instant
+    from astropy.time import Time  # a fifth of a second to load, and most dates are in UTC
+
     converted = Time(instant.replace(tzinfo=None), scale=scale).utc.to_datetime()
     return converted.replace(tzinfo=UTC)  # type: ignore[no-any-return]
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from awe.errors import FitsError, HeaderError, did_you_mean
 from awe.science.imstat import clipped
@@ -269,7 +269,7 @@ def _line_levels(lines: NDArray[np.float64], smooth: float) -> tuple[NDArray[np.
 
 def _shrink(level: NDArray[np.float64], error: NDArray[np.float64], smooth: float) -> NDArray[np.float64]:
     """Draw `level` towards its smooth run as far as `error` explains the scatter."""
-    run = gaussian_filter1d(level, smooth, mode="nearest")
+    run = scipy.ndimage.gaussian_filter1d(level, smooth, mode="nearest")
     rest = level - run
     jump = np.abs(rest) > 5.0 * np.maximum(error, clipped(rest)[1])
     noise = float(np.mean(error**2))

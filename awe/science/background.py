@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 import sep
 from numpy.typing import NDArray
-from scipy import ndimage
 
 Plane = NDArray[np.float32]
 
@@ -105,8 +105,8 @@ def _mesh(image: Plane, bad: NDArray[np.bool_], sides: list[int], filter_size: i
 def _objects(image: Plane, bad: NDArray[np.bool_], model: Model, reject: float, grow: int) -> NDArray[np.bool_]:
     """Return the pixels of objects: significant in the smoothed image, either sign left to the clipping of the mesh."""
     level, rms = model[0], model[1]
-    smooth = ndimage.gaussian_filter(np.where(bad, np.float32(0), image - level), 1.5, mode="nearest")
+    smooth = scipy.ndimage.gaussian_filter(np.where(bad, np.float32(0), image - level), 1.5, mode="nearest")
     gain = 1.0 / (2.0 * np.sqrt(np.pi) * 1.5)  # noise of white noise after this Gaussian
     found = (smooth > np.float32(max(reject, 1.0) * 1.5 * gain) * rms) & (rms > 0) & ~bad
-    found = ndimage.binary_opening(found, iterations=1)
-    return np.asarray(ndimage.binary_dilation(found, iterations=grow) if grow else found, bool)
+    found = scipy.ndimage.binary_opening(found, iterations=1)
+    return np.asarray(scipy.ndimage.binary_dilation(found, iterations=grow) if grow else found, bool)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import bdtrc, chdtri, ndtr
 
 from awe.science.combine import Combined, combine
 from awe.science.mask import Bit
@@ -107,10 +107,10 @@ def noisy_pixels(found: Combined, number: int, noise: float | NDArray[Any] | Non
     table = np.full(number + 1, np.inf)
     if number > 1:
         freedom = np.arange(1, number)
-        table[2:] = chdtri(freedom, CHANCE) / freedom
+        table[2:] = scipy.special.chdtri(freedom, CHANCE) / freedom
     with np.errstate(invalid="ignore"):
         loud = found.stdev**2 > table[found.n_used] * np.maximum(expected, 1e-12) ** 2
-    tail = 2.0 * float(ndtr(-clip)) if clip > 0 else 0.0
-    allowed = int(np.argmax(bdtrc(np.arange(number + 1), number, tail) <= CHANCE)) + 1 if tail > 0 else number
+    tail = 2.0 * float(scipy.special.ndtr(-clip)) if clip > 0 else 0.0
+    allowed = int(np.argmax(scipy.special.bdtrc(np.arange(number + 1), number, tail) <= CHANCE)) + 1 if tail > 0 else number
     result: NDArray[np.bool_] = loud | (found.n_rejected > max(allowed, 1))
     return result

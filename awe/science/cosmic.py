@@ -18,9 +18,9 @@ import dataclasses
 from typing import Any, Final
 
 import numpy as np
+import scipy
 from numba import njit
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, label
 
 from awe.errors import FitsError
 from awe.science.bands import run
@@ -199,9 +199,9 @@ def _result(data: NDArray[Any], clean: NDArray[np.float32], found: NDArray[np.bo
     inner = clean[_PAD:-_PAD, _PAD:-_PAD]
     cleaned = np.array(data, np.float32)
     cleaned[hit] = (inner / np.asarray(gain, np.float32) - np.float32(background))[hit]
-    count = int(label(hit, np.ones((3, 3)))[1])
+    count = int(scipy.ndimage.label(hit, np.ones((3, 3)))[1])
     if grow > 0 and count:
-        hit = binary_dilation(hit, np.ones((2 * grow + 1, 2 * grow + 1)))
+        hit = scipy.ndimage.binary_dilation(hit, np.ones((2 * grow + 1, 2 * grow + 1)))
     return CosmicRays(np.where(hit, np.uint16(Bit.COSMIC), np.uint16(0)).astype(np.uint16), cleaned, count, rounds)
 
 

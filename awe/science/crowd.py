@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 import sep
 from numpy.typing import NDArray
-from scipy import ndimage
 
 Plane = NDArray[np.float32]
 
@@ -88,7 +88,7 @@ def crowd(image: Plane, noise: Plane, bad: NDArray[np.bool_], seg: NDArray[np.in
         return None
     inside = np.isin(seg, crowds)
     usable = inside & ~_near_an_edge(bad)
-    soft = np.clip(2 * ndimage.gaussian_filter(inside.astype(np.float32), fine / 2, mode="nearest") - 1, 0, 1)
+    soft = np.clip(2 * scipy.ndimage.gaussian_filter(inside.astype(np.float32), fine / 2, mode="nearest") - 1, 0, 1)
     return Crowd(crowds, usable, np.asarray(level * soft, np.float32), np.asarray(rms * soft, np.float32))
 
 
@@ -96,8 +96,8 @@ def _near_an_edge(bad: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the pixels so near the border of the image, or a wide gap in it, that the kernel would lack its negative part."""
     reach, wide = int(np.ceil(1.5 * _FWHM)), int(_FWHM)
     padded = np.pad(bad, reach, constant_values=True)
-    gaps = ndimage.binary_opening(padded, np.ones((wide, wide), bool))
-    return np.asarray(ndimage.binary_dilation(gaps, np.ones((3, 3), bool), iterations=reach)[reach:-reach, reach:-reach], bool)
+    gaps = scipy.ndimage.binary_opening(padded, np.ones((wide, wide), bool))
+    return np.asarray(scipy.ndimage.binary_dilation(gaps, np.ones((3, 3), bool), iterations=reach)[reach:-reach, reach:-reach], bool)
 
 
 def crowd_kernel() -> Plane:

@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy
 from numba import njit
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from awe.errors import FitsError
 from awe.science.bands import run
@@ -127,7 +127,7 @@ def _local_lines(medians: NDArray[np.float64], share: NDArray[np.float64], sigma
     value = np.where(share > 0, medians - level, 0.0)
 
     def moment(term: Any) -> NDArray[np.float64]:
-        return np.asarray(gaussian_filter(share * term, sigma, mode="constant"), np.float64)
+        return np.asarray(scipy.ndimage.gaussian_filter(share * term, sigma, mode="constant"), np.float64)
 
     w, wx, wy, wv = moment(np.ones_like(value)), moment(x), moment(y), moment(value)
     near = w > 1e-6

@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import scipy
 from numba import njit
 from numpy.typing import NDArray
-from scipy import special
-from scipy.spatial import cKDTree
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -164,7 +163,7 @@ def _stages(bounds: Bounds) -> list[tuple[Bounds, int]]:
 def _as_pointed(src: Floats, ref: Floats, bounds: Bounds, tolerance: float, least: int, count: int = 150) -> Match:
     """Try what is most likely and cheapest first: no rotation, the nominal scale and parity, an offset within the bounds."""
     size = float(np.hypot(*src.T).max())
-    tree = cKDTree(ref)
+    tree = scipy.spatial.cKDTree(ref)
     anchors = ref[:int(1.5 * count * min(((size + bounds.offset) / max(size, 1e-9)) ** 2, 5.0))]
     best = Match(False, "no arrangement of stars in common was found")
     for dx, dy in offsets(src[:count], anchors, min(bounds.offset, 300.0 * tolerance), tolerance):
@@ -194,7 +193,7 @@ def _attempt(src: Floats, ref: Floats, bounds: Bounds, count: int, spread: bool,
     inside = np.flatnonzero(np.hypot(*ref.T) <= size * (1 + bounds.scale) + bounds.offset)
     factor = min(((size + bounds.offset) / max(size, 1e-9)) ** 2, 5.0)
     anchors = inside[_bright(ref[inside], int(1.5 * count * factor), size, spread)]
-    trees = cKDTree(ref)
+    trees = scipy.spatial.cKDTree(ref)
     # sources in excess of what the reference list can hold only add chance coincidences
     test = src[:max(4 * count, min(len(src), 2 * len(ref), 1000))]
     best = Match(False, "")
@@ -327,10 +326,10 @@ def _trials(bounds: Bounds, tolerance: float, size: float) -> float:
 
 def log10_poisson_tail(count: int, mean: float) -> float:
     """Return log10 of the chance of at least `count` where `mean` is expected."""
-    tail = float(special.gammainc(count, mean)) if count else 1.0
+    tail = float(scipy.special.gammainc(count, mean)) if count else 1.0
     if tail > 1e-280:
         return math.log10(tail)
-    return (count * math.log(mean) - mean - float(special.gammaln(count + 1))) / math.log(10.0)
+    return (count * math.log(mean) - mean - float(scipy.special.gammaln(count + 1))) / math.log(10.0)
 
 
 def mutual_pairs(a: Floats, b: Floats, radius: float, tree: Any = None) -> Indices:
@@ -349,7 +348,7 @@ def mutual_pairs(a: Floats, b: Floats, radius: float, tree: Any = None) -> Indic
         return np.zeros((0, 2), np.intp)
     good = np.flatnonzero(np.isfinite(a).all(axis=1))
     if tree is None:
-        tree = cKDTree(b)
+        tree = scipy.spatial.cKDTree(b)
     distance, nearest = tree.query(a[good], distance_upper_bound=radius)
     hit = np.isfinite(distance)
     good, nearest, distance = good[hit], nearest[hit], distance[hit]

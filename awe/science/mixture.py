@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 
 Floats = NDArray[np.float64]
 
@@ -65,5 +65,5 @@ def parts_within(radius: float, fwhm: Sequence[float], curve_radii: Sequence[flo
     x = np.minimum(radius / np.asarray(fwhm, np.float64), knots[-1])
     if len(knots) < 4:
         return [float(each) for each in np.interp(x, knots, values)]
-    spline = CubicSpline(knots**2 / (1.0 + knots**2), values)
+    spline = scipy.interpolate.CubicSpline(knots**2 / (1.0 + knots**2), values)
     return [float(each) for each in spline(x**2 / (1.0 + x**2))]

@@ -4,8 +4,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, maximum_filter
 
 from awe.science.imstat import MAD_TO_SIGMA
 from awe.science.lowpass import lowpass
@@ -39,10 +39,10 @@ def object_mask(data: NDArray[Any], mask: NDArray[Any] | None = None, threshold:
     if not spread > 0:
         return np.zeros(data.shape, np.bool_)
     np.clip(rest, -5.0 * spread, 50.0 * spread, out=rest)
-    filtered = gaussian_filter(rest, fwhm / 2.3548, mode="reflect", truncate=3.0)
+    filtered = scipy.ndimage.gaussian_filter(rest, fwhm / 2.3548, mode="reflect", truncate=3.0)
     found = (filtered > threshold * _spread(filtered, bad)) & ~bad
     if grow > 0 and found.any():
-        found = maximum_filter(found.view(np.uint8), 2 * grow + 1, mode="constant").view(np.bool_)
+        found = scipy.ndimage.maximum_filter(found.view(np.uint8), 2 * grow + 1, mode="constant").view(np.bool_)
     return np.asarray(found)
 
 

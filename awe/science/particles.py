@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import label
 
 from awe.errors import PermanentError
 
@@ -82,7 +82,7 @@ def particle_events(darks: Sequence[NDArray[Any]], exptimes: Sequence[float], no
     stays = np.sum(above, axis=0) > 1
     charges, sizes, exposure = [], [], 0.0
     for dark, one, high, out, time in zip(darks, significance, above, hidden, exptimes, strict=True):
-        groups, number = label(high & ~stays, TOUCHING)
+        groups, number = scipy.ndimage.label(high & ~stays, TOUCHING)
         if number:
             where = groups > 0
             index = groups[where]

@@ -10,8 +10,8 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from awe.science import tpv
 from awe.science.match import mutual_pairs
@@ -52,7 +52,7 @@ class Plate:
         self.stars, self.start = stars, start
         target = np.column_stack(tpv.project(stars.ra, stars.dec, *start.crval)) * 3600.0
         self.inside = np.flatnonzero(np.isfinite(target).all(axis=1))
-        self.target, self.tree = target, cKDTree(target[self.inside])
+        self.target, self.tree = target, scipy.spatial.cKDTree(target[self.inside])
         (a, b), (c, d) = start.cd
         dx, dy = stars.x - start.crpix[0], stars.y - start.crpix[1]
         u, v = a * dx + b * dy, c * dx + d * dy

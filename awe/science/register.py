@@ -11,8 +11,8 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft, ndimage
 
 from awe.science.match import Bounds, match, mutual_pairs
 from awe.science.wcs import Wcs
@@ -223,12 +223,12 @@ def _prepared(data: NDArray[np.generic], mask: NDArray[np.generic] | None, smoot
         return np.zeros(image.shape), np.zeros(image.shape)
     image = np.where(good, image - np.median(image[good]), 0.0)
     sigma = 1.4826 * float(np.median(np.abs(image[good])))
-    median = ndimage.median_filter(np.where(good, image, 0.0), 5)
+    median = scipy.ndimage.median_filter(np.where(good, image, 0.0), 5)
     good &= np.abs(image - median) < 8.0 * max(sigma, 1e-30)  # lone hot pixels; a star raises the median with it
     weight = good.astype(np.float64)
     image = np.where(good, image, 0.0)
     for width, sign in ((structure, -1), (smooth, 1)):
-        low = ndimage.gaussian_filter(image, width) / np.maximum(ndimage.gaussian_filter(weight, width), 0.05)
+        low = scipy.ndimage.gaussian_filter(image, width) / np.maximum(scipy.ndimage.gaussian_filter(weight, width), 0.05)
         image = (low if sign > 0 else _without_lines(image - low, good)) * good
     limit = 1.4826 * float(np.median(np.abs(image[good])))
     return np.clip(image, -3.0 * limit, 20.0 * limit), weight
@@ -259,10 +259,10 @@ def _without_lines(image: Floats, good: NDArray[np.bool_]) -> Floats:
 
 def _correlation(a: Floats, wa: Floats, b: Floats, wb: Floats, largest: int) -> tuple[Floats, Floats, Floats]:
     """Return the normalised correlation for shifts up to `largest` and the shifts (reference = pixel + shift)."""
-    shape = [fft.next_fast_len(int(n + largest + 1), real=True) for n in a.shape]
+    shape = [scipy.fft.next_fast_len(int(n + largest + 1), real=True) for n in a.shape]
 
     def cross(p: Floats, q: Floats) -> Floats:
-        return np.asarray(fft.irfft2(np.conj(fft.rfft2(p, shape)) * fft.rfft2(q, shape), shape))
+        return np.asarray(scipy.fft.irfft2(np.conj(scipy.fft.rfft2(p, shape)) * scipy.fft.rfft2(q, shape), shape))
 
     top, count = cross(a, b), cross(wa, wb)
     norm = np.sqrt(np.maximum(cross(a * a, wb), 0) * np.maximum(cross(wa, b * b), 0))
@@ -283,8 +283,8 @@ def _parabola(line: Floats, at: int) -> float:
 
 def _pixel_ratio(a: Floats, wa: Floats, b: Floats, wb: Floats, shift: Floats) -> tuple[float, float]:
     """Return the ratio reference / frame of the shifted structure, by least squares both ways, and its error."""
-    moved = ndimage.shift(a, (shift[1], shift[0]), order=1)
-    good = (ndimage.shift(wa, (shift[1], shift[0]), order=0) > 0.5) & (wb > 0.5)
+    moved = scipy.ndimage.shift(a, (shift[1], shift[0]), order=1)
+    good = (scipy.ndimage.shift(wa, (shift[1], shift[0]), order=0) > 0.5) & (wb > 0.5)
     p, q = moved[good], b[good]
     bright = (p > 5 * np.std(p[np.abs(p) < 3 * np.std(p)])) | (q > 5 * np.std(q[np.abs(q) < 3 * np.std(q)]))
     p, q = p[bright], q[bright]

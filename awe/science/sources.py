@@ -9,9 +9,9 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 import sep
 from numpy.typing import NDArray
-from scipy import special
 
 from awe.errors import PermanentError
 from awe.science import apertures, psf
@@ -288,5 +288,5 @@ def _stellarity(table: NDArray[np.void]) -> NDArray[np.float64]:
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.asarray(table["FLUX_RADIUS"], np.float64) / star.flux_radius
         sigma = np.hypot(0.05, 1.5 / np.maximum(table["SNR_WIN"], 1.0))
-        value = 0.5 * special.erfc((ratio - 1.15) / (np.sqrt(2.0) * sigma))
+        value = 0.5 * scipy.special.erfc((ratio - 1.15) / (np.sqrt(2.0) * sigma))
     return np.where(np.isfinite(value), value, 0.5)

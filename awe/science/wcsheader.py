@@ -7,12 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from astropy import coordinates as coords
 from astropy import units as u
-from astropy.coordinates import ICRS, SkyCoord
 from astropy.io.fits import Header
-from astropy.wcs import WCS
-from astropy.wcs.utils import wcs_to_celestial_frame
 from numpy.typing import NDArray
 
 from awe.errors import HeaderError
@@ -97,6 +93,10 @@ def read_tangent(cards: Cards) -> Tangent:
 def fallback_grid(cards: Cards, header: Mapping[str, Any],
                   shape: Sequence[int] | None) -> tuple[Floats, Floats, Floats, Floats]:
     """Return a grid of 0-based pixels over the image and their ICRS degrees, for projections that are not tangent."""
+    from astropy.coordinates import ICRS, SkyCoord  # a fifth of a second to load, and few headers need it
+    from astropy.wcs import WCS
+    from astropy.wcs.utils import wcs_to_celestial_frame
+
     ny, nx = _shape(cards, header, shape)
     try:
         wcs = WCS(Header(list(cards.items())), naxis=2)
@@ -245,7 +245,9 @@ def _pole_angle(cards: Cards) -> float:
 
 def _fk5_to_icrs(crval: tuple[float, float], equinox: float) -> tuple[tuple[float, float], float]:
     """Return the tangent point in ICRS and the position angle there, degrees, of the old north."""
-    frame = coords.FK5(equinox=f"J{equinox:.4f}")
+    from astropy.coordinates import FK5, ICRS, SkyCoord  # a fifth of a second to load, and few headers need it
+
+    frame = FK5(equinox=f"J{equinox:.4f}")
     point = SkyCoord(crval[0] * u.deg, crval[1] * u.deg, frame=frame).transform_to(ICRS())
     step = min(1.0, 89.9 - crval[1]) if crval[1] < 89.0 else 0.5
     north = SkyCoord(crval[0] * u.deg, min(crval[1] + step, 89.9999) * u.deg, frame=frame).transform_to(ICRS())

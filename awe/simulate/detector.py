@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit
+import scipy
 
 from awe.simulate.camera import Camera, Chip
 from awe.simulate.config import RunConfig
@@ -79,6 +79,6 @@ def _dust(chip: Chip, rng: np.random.Generator) -> Floats:
     for _ in range(max(chip.shape[0] * chip.shape[1] // 130_000, 1)):
         radius = rng.uniform(12.0, 30.0)
         distance = np.hypot(x - rng.uniform(0, chip.shape[1]), y - rng.uniform(0, chip.shape[0]))
-        edge = expit((radius - distance) / 1.5) - expit((0.4 * radius - distance) / 1.5)
+        edge = scipy.special.expit((radius - distance) / 1.5) - scipy.special.expit((0.4 * radius - distance) / 1.5)
         shade *= 1 - rng.uniform(0.01, 0.04) * edge
     return shade

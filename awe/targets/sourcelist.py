@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy
 from astropy.io import fits
-from scipy.ndimage import gaussian_filter, minimum_filter
 
 from awe.catalogues.column import Column
 from awe.catalogues.cone import Listed, cone_search, search_lists
@@ -126,7 +126,7 @@ class SourceList(Product):
             return np.zeros(len(found))
         peaks = seeings**-2
         cover = image.coverage.astype(np.float32)
-        mean, square = (gaussian_filter(plane, fwhm / 2.355, mode="nearest") for plane in (cover, cover**2))
+        mean, square = (scipy.ndimage.gaussian_filter(plane, fwhm / 2.355, mode="nearest") for plane in (cover, cover**2))
         x, y = pixel_of(found, image)
         varies = np.sqrt(np.maximum(square - mean**2, 0))[y, x] / np.maximum(mean[y, x], 1e-3)
         return np.asarray(EDGE * varies * float(np.std(peaks) / np.mean(peaks)), np.float64)
@@ -217,7 +217,7 @@ def coverages(found: Any, image: Image, radius: float) -> dict[str, Any]:
     if image.coverage is None:
         return {}
     size = 2 * math.ceil(radius) + 1
-    fewest = minimum_filter(image.coverage, size, mode="nearest")
+    fewest = scipy.ndimage.minimum_filter(image.coverage, size, mode="nearest")
     x, y = pixel_of(found, image)
     return {"NEXP": image.coverage[y, x].astype(np.float64), "NEXP_MIN": fewest[y, x].astype(np.float64)}
 
