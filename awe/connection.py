@@ -15,7 +15,7 @@ from awe.targets.instrument import sites
 
 
 def connect(home: Path | str | None = None, *, user: str | None = None, project: str | None = None,
-            privileges: int | None = None) -> Instance:
+            privileges: int | None = None, roles: bool | None = None) -> Instance:
     """Open an instance and make it the current one.
 
     Parameters
@@ -24,6 +24,8 @@ def connect(home: Path | str | None = None, *, user: str | None = None, project:
         its directory; without it the one that AWE_HOME names, else ``awe-instance`` in the current directory
     user, project, privileges
         on whose behalf, for which project, and what new objects are, if not as the settings of the instance say
+    roles
+        whether the database itself holds each user to what they may (see `awe.persist.session.connect`)
 
     Raises
     ------
@@ -33,7 +35,8 @@ def connect(home: Path | str | None = None, *, user: str | None = None, project:
     config = load(None if home is None else Path(os.path.expanduser(home)))
     given: dict[str, Any] = {"user": user, "project": project, "privileges": privileges}
     load_targets()
-    instance = open_instance(dataclasses.replace(config, **{name: value for name, value in given.items() if value is not None}))
+    config = dataclasses.replace(config, **{name: value for name, value in given.items() if value is not None})
+    instance = open_instance(config, roles=roles)
     instance.site = sites()
     shell = running_shell()
     if shell is not None:

@@ -27,6 +27,7 @@ ALONE = argument("--alone", action="store_true", help="leave objects of the same
 TOKEN = (argument("user", metavar="USER"),
          argument("--project", metavar="NAME", help="the project they work for (that of the instance)"),
          argument("--may-put", action="store_true", help="let them put files"),
+         argument("--may-edit", action="store_true", help="let them change what the pages can change, by the API"),
          argument("--revoke", action="store_true", help="take all tokens of the user away instead"), JSON)
 
 INSTANCE = (
@@ -161,7 +162,9 @@ SHARING = (
     Command("user add", "users", "add", "write a user down, on PostgreSQL with a role of their own", (
         argument("name", metavar="USER"), JSON)),
     Command("user list", "users", "listing", "all users, with the projects they take part in", (JSON,)),
-    Command("user token", "serving", "serve_token", "give a user a token for the file server; it is printed once", TOKEN),
+    Command("user password", "users", "password", "give a user a password for the pages, asked for here or read from a pipe", (
+        argument("name", metavar="USER"), JSON)),
+    Command("user token", "serving", "serve_token", "give a user a token for API and file server; it is printed once", TOKEN),
 )
 
 RELEASES = (
@@ -205,12 +208,17 @@ KEEPING = (
         argument("directory", metavar="DIR", help="what `awe export` wrote"),
         argument("--commit", action="store_true", help="write; without it everything is verified, and nothing is written"), JSON),
         details="All comes in, or nothing. What is there already stays as it is. Named are the objects that take the place of others."),
+    Command("serve", "serving", "serve_pages", "serve pages and API of this instance over HTTP", (
+        argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1)"),
+        argument("--port", type=int, default=8800, help="the port to listen at (8800)")),
+            details="Whoever logs in sees what they may see, and others what the world may see. `awe user password` lets a user log in. "
+                    "Behind a proxy that speaks HTTPS, only cookies of HTTPS are sent."),
     Command("serve files", "serving", "serve_files", "serve the files of this instance over HTTP", (
         argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1)"),
         argument("--port", type=int, default=8000, help="the port to listen at (8000)"),
         argument("--peer", action="append", default=[], metavar="URL", help="another file server to ask for what is not here"),
         argument("--refer", action="store_true", help="send who asks on to the peer that has a file, rather than fetch and keep it"))),
-    Command("serve token", "serving", "serve_token", "give a user a token for the file server; it is printed once", TOKEN),
+    Command("serve token", "serving", "serve_token", "give a user a token for API and file server; it is printed once", TOKEN),
     Command("lock write", "locking", "write", "note the digest of the code of every target class", (
         argument("--same-results", action="append", default=[], metavar="CLASS", help="its code changed, and its results did not; or all"),
         PACKAGE, LOCK, JSON), needs_instance=False),

@@ -8,10 +8,10 @@ from awe.cli.opened import opened
 from awe.cli.output import as_table, print_json
 from awe.errors import QueryError
 from awe.face import tell
+from awe.face.columns import usual_columns
 from awe.face.lineage import Tree
 from awe.face.named import object_named
 from awe.persist.lineage import tell_everything
-from awe.persist.query import Query
 from awe.persist.query_text import parse_columns, parse_query
 
 #: Attributes that are long texts, and are printed only where they are asked for.
@@ -36,14 +36,6 @@ def query(options: Namespace) -> int:
         print(as_table(columns, [tuple(short(value) for value in row) if not options.columns else row for row in rows]))
         print(f"{there} objects" if len(rows) == there else f"the first {len(rows)} of {there} objects; --limit 0 shows all")
     return 0
-
-
-def usual_columns(asked: Query[Any]) -> list[str]:
-    """Identity, date and attributes; links by name; of classes that are not installed their name."""
-    mapping = asked.cls.__mapping__
-    elsewhere = ["class_name"] if asked.cls.__elsewhere__ else []
-    links = [f"{name}.name" for name, declared in mapping.links.items() if "name" in declared.type.__mapping__.attributes]
-    return ["object_id", "creation_date", *elsewhere, *links, *mapping.attributes]
 
 
 def short(value: Any) -> Any:

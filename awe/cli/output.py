@@ -3,31 +3,17 @@ from __future__ import annotations
 
 import datetime
 import json
-import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
+
+from awe.face.plain import plain
 
 
 def print_json(content: Any) -> None:
     """Print plain data as JSON."""
     json.dump(plain(content), sys.stdout, indent=1, allow_nan=False)
     print()
-
-
-def plain(value: Any) -> Any:
-    """What JSON can hold: moments as ISO text, digests in hex, null for what is not a number."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(each) for each in value]
-    if isinstance(value, datetime.datetime):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
 def as_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -4,14 +4,39 @@ from __future__ import annotations
 import socket
 import sys
 from argparse import Namespace
+from pathlib import Path
+from typing import Any
 
-from awe.cli import tokens
+import uvicorn
+
 from awe.cli.opened import opened
 from awe.cli.output import print_json
-from awe.cli.resolver import Resolver
+from awe.config import default_home
 from awe.errors import ConfigError, NotFoundError
 from awe.fileserver import Cache
+from awe.fileserver.sendfile import SendfileProtocol
 from awe.fileserver.server import app, serve
+from awe.services import tokens
+from awe.services.app import create_app
+from awe.services.house import open_house
+from awe.services.resolver import Resolver
+
+#: How uvicorn is set for the pages.
+SETTINGS: dict[str, Any] = {"http": SendfileProtocol, "loop": "asyncio", "ws": "none", "lifespan": "on", "access_log": False,
+                            "server_header": False, "log_level": "warning", "timeout_keep_alive": 15}
+
+
+def serve_pages(options: Namespace) -> int:
+    """Serve the pages and the API until interrupted."""
+    check_address(options.host, options.port)
+    home = Path(options.home) if options.home else default_home()
+    house = open_house(home)
+    walls = house.instance.database
+    if walls.dialect == "postgresql" and not walls.roles:
+        print("awe: this database has no roles, so that statements alone say who sees what; `awe user add` makes roles", file=sys.stderr)
+    print(f"serving {house.instance.config.home} at http://{options.host}:{options.port}/; Ctrl-C ends it", file=sys.stderr)
+    uvicorn.run(create_app(house), host=options.host, port=options.port, **SETTINGS)
+    return 0
 
 
 def serve_files(options: Namespace) -> int:
@@ -48,6 +73,6 @@ def serve_token(options: Namespace) -> int:
             print_json({"revoked": count}) if options.json else print(f"{count} tokens of {options.user} are void")
             return 0
         who = instance.database.find_identity(options.user, project)
-        token = tokens.give(home, who.user, project, may_put=options.may_put)
+        token = tokens.give(home, who.user, project, may_put=options.may_put, may_edit=options.may_edit)
     print_json({"user": who.user, "project": project, "token": token}) if options.json else print(token)
     return 0

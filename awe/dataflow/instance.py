@@ -1,8 +1,11 @@
 """An open instance: a database, a file store, and the person who uses them."""
 from __future__ import annotations
 
+import contextlib
+import contextvars
+import dataclasses
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +19,7 @@ from awe.errors import InstanceError, IntegrityError, MissingFileError
 from awe.fileserver import Cache, Store
 from awe.fileserver.verified import Verified
 from awe.persist import session
+from awe.persist.identity import Identity
 from awe.persist.session import Database
 
 if TYPE_CHECKING:
@@ -78,6 +82,19 @@ class Instance:
             return Sight(None, (), max(who.lowest, min(who.privileges, 4)))
         return Sight(who.user_id if who.privileges == 1 else None, (who.project_id,), who.lowest)
 
+    @contextlib.contextmanager
+    def seen_by(self, identity: Identity, memory: Memory | None = None) -> Iterator[Instance]:
+        """The same instance with the eyes of somebody else, as the current one of this thread; `memory` holds plans of theirs alone."""
+        config = dataclasses.replace(self.config, user=identity.user or "anonymous", project=identity.project)
+        with self.database.seen_by(identity) as database:
+            other = Instance(config, database, self.store, self.client)
+            other.verified, other.site, other.memory = self.verified, self.site, memory or other.memory
+            token = _here.set(other)
+            try:
+                yield other
+            finally:
+                _here.reset(token)
+
     def close(self) -> None:
         """Give the connections back."""
         global _current
@@ -90,14 +107,18 @@ class Instance:
 
 
 _current: Instance | None = None
+_here: contextvars.ContextVar[Instance | None] = contextvars.ContextVar("awe_instance", default=None)
 
 
-def open_instance(config: Config | Path | None = None) -> Instance:
-    """Open an instance and make it the current one; without an argument the one that AWE_HOME names."""
+def open_instance(config: Config | Path | None = None, *, roles: bool | None = None) -> Instance:
+    """Open an instance and make it the current one; without an argument the one that AWE_HOME names.
+
+    `roles` says whether the database itself holds each user to what they may, as `session.connect` has it.
+    """
     global _current
     settings = config if isinstance(config, Config) else load(config)
     database = session.connect(settings.url, user=settings.user, project=settings.project, privileges=settings.privileges,
-                               durable=settings.durable)
+                               durable=settings.durable, roles=roles)
     outage.watch(database.engine)
     client = None
     if settings.fileserver:
@@ -109,6 +130,7 @@ def open_instance(config: Config | Path | None = None) -> Instance:
 
 def current() -> Instance:
     """The instance in use."""
-    if _current is None:
+    found = _here.get() or _current
+    if found is None:
         raise InstanceError("no instance is open; `awe.connect()` opens the one that AWE_HOME names, and `awe init` makes one")
-    return _current
+    return found

@@ -11,6 +11,8 @@ from awe.persist.mapping import Mapped
 from awe.persist.types import coerce
 from awe.persist.walk import Step, Walk
 
+#: What whole numbers of a database are smaller than.
+LARGEST = 1 << 63
 OPERATORS = ("==", "!=", "<", "<=", ">", ">=", "like", "contains", "in")
 #: Which of them make sense at a link, list or part, and at a value.
 AT_LINKS = {"==", "!=", "in", "contains"}
@@ -61,9 +63,11 @@ def compare(walk: Walk, operator: str, value: Any) -> Compare:
     if operator == "in":
         return Compare(walk, operator, tuple(_typed(walk, each) for each in _several(walk, value)))
     if operator in ("like", "contains"):
+        if _is_identity(walk.leaf):
+            raise QueryError(f"{walk}.{operator}({value!r}) compares a part of an identity; compare all its 32 digits by == or in_")
         if walk.leaf.type is not str or not isinstance(value, str):
             raise QueryError(f"{walk}.{operator}({value!r}) compares texts, and {walk} is {walk.leaf.type.__name__}")
-        return Compare(walk, operator, value)
+        return Compare(walk, operator, _storable(walk, value))
     if value is None and operator not in ("==", "!="):
         raise QueryError(f"{walk} {operator} None has no answer; only == and != can be asked of None")
     return Compare(walk, operator, _typed(walk, value))
@@ -84,12 +88,34 @@ def _typed(walk: Walk, value: Any) -> Any:
     if leaf.type is int and isinstance(value, float):
         return value
     if leaf.type is bytes and isinstance(value, str):
-        return bytes.fromhex(value)
+        return _digest(walk, value)
+    if _is_identity(leaf) and isinstance(value, str):
+        return _digest(walk, value).hex()
     try:
-        return coerce(leaf.type, value)
+        return _storable(walk, coerce(leaf.type, value))
     except TypeError:
         unit = f" in {leaf.unit}" if leaf.unit else ""
         raise QueryError(f"{walk} is {leaf.type.__name__}{unit}, and cannot be compared with {value!r}") from None
+
+
+def _is_identity(leaf: Step) -> bool:
+    return isinstance(leaf, SystemAttribute) and leaf.column == "object_id"
+
+
+def _digest(walk: Walk, text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise QueryError(f"{walk} is a digest in hexadecimal digits, not {text[:40]!r}") from None
+
+
+def _storable(walk: Walk, value: Any) -> Any:
+    """The value, where a database can hold its like."""
+    if isinstance(value, int) and not -LARGEST <= value < LARGEST:
+        raise QueryError(f"{walk} is compared with a number of {len(hex(value)) - 2} hexadecimal digits; no database holds such a one")
+    if isinstance(value, str) and any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in value):
+        raise QueryError(f"{walk} is compared with a text that holds zero bytes or halves of letters; no database holds such a one")
+    return value
 
 
 def _moment(walk: Walk, text: str) -> datetime.datetime:

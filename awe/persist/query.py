@@ -12,7 +12,7 @@ from awe.persist.compile import INFINITY
 from awe.persist.criterion import Both, Criterion, Either, Not, compare
 from awe.persist.load import CLASS_ID, build_all, read_class
 from awe.persist.mapping import class_of
-from awe.persist.selection import Order, Selection, rows, statement
+from awe.persist.selection import Order, Selection, as_text, rows, statement
 from awe.persist.session import Database, current
 from awe.persist.walk import Walk
 
@@ -163,11 +163,29 @@ class Query(Generic[T]):
             raise NotFoundError(f"no {self.cls.__name__} in this query has a value of {walk.dotted}")
         return found[0]
 
-    def values(self, *paths: Any) -> list[tuple[Any, ...]]:
+    def values(self, *paths: Any, limit: int | None = None, offset: int = 0) -> list[tuple[Any, ...]]:
         """The values at the ends of `paths`, a row an object, by one statement and without making objects."""
-        database, walks = current(), tuple(self._walk(path) for path in paths)
-        asked = self._statement(database, (walks, self.order), lambda chosen: chosen.values(walks, self.order))
-        return list(map(tuple, rows(database, asked)))
+        database = current()
+        return list(map(tuple, rows(database, self._values(database, paths, limit, offset))))
+
+    def _values(self, database: Database, paths: Sequence[Any], limit: int | None, offset: int) -> Any:
+        walks, every = tuple(self._walk(path) for path in paths), limit is None and not offset
+        asked, parameters = self._statement(database, (walks, self.order, every),
+                                            lambda chosen: chosen.values(walks, self.order, all_of_them=every))
+        return (asked if every else asked.limit(limit).offset(offset or None)), parameters
+
+    def sql(self, *paths: Any, limit: int | None = None, offset: int = 0) -> str:
+        """The statement of `values` as text, with the values in it, to be read and tried by hand."""
+        database = current()
+        asked, parameters = self._values(database, paths, limit, offset)
+        return as_text(asked.params(parameters), database.engine.dialect)
+
+    def count_to(self, most: int) -> int:
+        """How many there are, counted no further than `most`."""
+        database = current()
+        asked, parameters = self._statement(database, "up to", lambda chosen: chosen.keys((), all_of_them=False))
+        limited = sa.select(sa.func.count()).select_from(asked.limit(most).order_by(None).subquery())
+        return int(rows(database, (limited, parameters))[0][0])
 
     def to_table(self, *paths: Any) -> dict[str, list[Any]]:
         """The same as columns, by name; without paths, identity, creation date and the attributes of the class."""

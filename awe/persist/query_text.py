@@ -11,10 +11,11 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from typing import Any
 
 from awe.errors import QueryError
-from awe.persist.criterion import EVERYTHING, Both, Criterion, Either, Not, compare
+from awe.persist.criterion import EVERYTHING, Both, Compare, Criterion, Either, Not, compare
 from awe.persist.mapping import Mapped, class_named, subclasses
 from awe.persist.query import Query
 from awe.persist.walk import Walk
@@ -24,6 +25,8 @@ OPERATORS: dict[type[ast.cmpop], str] = {
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 METHODS = {"like": "like", "contains": "contains", "in_": "in"}
 LONGEST = 10_000
+#: So many levels of ``&``, ``|`` and ``~`` within each other are read; those of one kind in a row are one level.
+DEEPEST = 50
 
 
 def parse_query(text: str) -> Query[Any]:
@@ -45,8 +48,11 @@ def parse_query(text: str) -> Query[Any]:
     parser = _Parser(text)
     try:
         criterion = parser.criterion(tree.body)
+        deep = _depth(criterion) > DEEPEST
     except RecursionError:
-        raise QueryError(f"{_short(text)!r} is nested too deeply") from None
+        deep = True
+    if deep:
+        raise QueryError(f"{_short(text)!r} is nested too deeply; at most {DEEPEST} levels are read")
     return Query(parser.common_class(), criterion)
 
 
@@ -56,6 +62,19 @@ def parse_columns(query: Query[Any], text: str) -> list[str]:
     for name in names:
         query._walk(name)
     return names
+
+
+def _depth(criterion: Criterion) -> int:
+    """How many levels a criterion has."""
+    if isinstance(criterion, Compare):
+        return 0
+    parts = (criterion.part,) if isinstance(criterion, Not) else criterion.parts
+    return 1 + max(map(_depth, parts), default=0)
+
+
+def _joined(how: type[Both] | type[Either], parts: Iterable[Criterion]) -> Criterion:
+    """Criteria together; those that are joined in the same way already are taken apart."""
+    return how(tuple(each for part in parts for each in (part.parts if isinstance(part, how) and part.parts else (part,))))
 
 
 def _short(text: str) -> str:
@@ -82,10 +101,10 @@ class _Parser:
     def criterion(self, node: ast.expr) -> Criterion:
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd | ast.BitOr):
             how = Both if isinstance(node.op, ast.BitAnd) else Either
-            return how((self.criterion(node.left), self.criterion(node.right)))
+            return _joined(how, (self.criterion(node.left), self.criterion(node.right)))
         if isinstance(node, ast.BoolOp):
             how = Both if isinstance(node.op, ast.And) else Either
-            return how(tuple(self.criterion(value) for value in node.values))
+            return _joined(how, [self.criterion(value) for value in node.values])
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert | ast.Not):
             return Not(self.criterion(node.operand))
         if isinstance(node, ast.Compare):

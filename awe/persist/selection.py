@@ -65,9 +65,9 @@ class Selection:
         own = (self.source.column(name) for name in mapping.columns)
         return self.select((*map(raw, self.object.c), *own), order, all_of_them=all_of_them)
 
-    def values(self, walks: tuple[Walk, ...], order: tuple[Order, ...]) -> sa.Select[Any]:
+    def values(self, walks: tuple[Walk, ...], order: tuple[Order, ...], *, all_of_them: bool = True) -> sa.Select[Any]:
         """The values at the ends of `walks`."""
-        return self.select(tuple(self.source.end(walk) for walk in walks), order)
+        return self.select(tuple(self.source.end(walk) for walk in walks), order, all_of_them=all_of_them)
 
 
 def statement(database: Database, cls: type[Mapped], criterion: Criterion, what: Hashable,
@@ -87,3 +87,11 @@ def rows(database: Database, asked: tuple[sa.Select[Any], dict[str, Any]]) -> li
     """All rows of a statement."""
     with database.reading() as connection:
         return list(connection.execute(*asked).all())
+
+
+def as_text(asked: sa.Select[Any], dialect: sa.Dialect) -> str:
+    """A statement as text, with its values in place where the database has a way to write them, and by name where not."""
+    try:
+        return str(asked.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+    except (sa.exc.CompileError, NotImplementedError):
+        return str(asked.compile(dialect=dialect))

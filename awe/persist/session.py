@@ -189,8 +189,17 @@ class Database:
         """The same database with the eyes of somebody else, and with objects of its own, as the current one of this thread."""
         other = Database(self.engine, identity, roles=self.roles)
         other.names, other.key_sets, other._thread = self.names, self.key_sets, self._thread
-        with using(other):
-            yield other
+        try:
+            with using(other):
+                yield other
+        finally:
+            other.let_views_go()
+
+    def let_views_go(self) -> None:
+        """Look at the present, and give back the connections of views."""
+        self.view = None
+        while self.kept:
+            self.kept.pop().let_go()
 
     def close(self) -> None:
         """Give all connections back.
@@ -198,9 +207,7 @@ class Database:
         SQLite then measures its indexes anew where that is due, unless others are writing, or the database is gone.
         """
         global _default
-        self.view = None
-        while self.kept:
-            self.kept.pop().let_go()
+        self.let_views_go()
         if self.dialect == "sqlite":
             with contextlib.suppress(sa.exc.DBAPIError, InstanceError), self.engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA busy_timeout=0")

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from awe.cli import tokens
-from awe.cli.resolver import Resolver
 from awe.connection import connect
 from awe.fileserver.server import app
 from awe.persist.context import context
 from awe.persist.edit import edit
 from awe.persist.insert import insert
 from awe.persist.record import FileRow, Record
+from awe.services import tokens
+from awe.services.resolver import Resolver
 from awe.targets import Filter, Instrument
 from tests.cli.conftest import Answer, call
 from tests.cli.test_sharing import as_user

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from awe.cli import tokens
-from awe.cli.resolver import Resolver
 from awe.connection import connect
 from awe.dataflow.instance import Instance
 from awe.errors import ForbiddenError
 from awe.fileserver.server import app
 from awe.persist.edit import edit
+from awe.services import tokens
+from awe.services.resolver import Resolver
 from awe.targets import RawBiasFrame
 
 
