@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import RedirectResponse
 
-from awe.errors import QueryError
+from awe.errors import NotFoundError, QueryError, UnknownNameError
 from awe.face.columns import usual_columns
 from awe.persist.mapping import Mapped, class_named
 from awe.persist.query import Query
@@ -46,7 +46,7 @@ def first_line(cls: type) -> str:
 
 def objects(asked: Asked) -> Shown | RedirectResponse:
     """The objects of one class for which the criteria hold."""
-    cls = class_named(asked["cls"].replace(".", ":") if "." in asked["cls"] else asked["cls"])
+    cls = known_class(asked["cls"])
     rows = rows_of(asked["path"], asked["op"], asked["value"], asked["to"])
     if any(asked[name] for name in ("add", "unfold", "fold")) or asked["drop"] is not None or "" in (*asked["column"], *asked["path"]):
         return RedirectResponse(changed(asked, rows), 303)
@@ -62,6 +62,14 @@ def objects(asked: Asked) -> Shown | RedirectResponse:
     if asked["format"] not in ("html", "json"):
         return Shown("objects.html", cls.__name__, {}, table=page.table())
     return page.shown(cls, rows)
+
+
+def known_class(name: str) -> type[Mapped]:
+    """The class of a name as `spelled` writes it; raises NotFoundError."""
+    try:
+        return class_named(name.replace(".", ":"))
+    except UnknownNameError as error:
+        raise NotFoundError(str(error)) from None
 
 
 def checked(query: Query[Any], path: str) -> Walk:
