@@ -7,11 +7,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from awe.dataflow import instance as instances
+from awe.dataflow.lifecycle import Makeable
 from awe.dataflow.parameters import LEVELS, ParameterBook, coerce, in_force
 from awe.errors import ConfigError
 from awe.persist import tables
 from awe.persist.canonical import canonical
 from awe.persist.declare import natural_key, number_of, parameters
+from awe.persist.mapping import class_named
 from awe.persist.selector import class_name
 from awe.persist.types import FOREVER, to_microseconds
 
@@ -26,9 +28,14 @@ class Pars:
         p.commit(why="quieter")                         # for everybody who works on this instrument
 
     Assigning changes nothing but this object.  `commit` writes a new set; older ones stay, with who, when and why.
+    The class may be named too: ``Pars("MasterBias")``.
     """
 
-    def __init__(self, cls: type, *, instrument: str = "", chip: str = "", filter: str = "") -> None:
+    def __init__(self, cls: type | str, *, instrument: str = "", chip: str = "", filter: str = "") -> None:
+        if isinstance(cls, str):
+            cls = class_named(cls)
+        if not (isinstance(cls, type) and issubclass(cls, Makeable)):
+            raise ConfigError(f"{getattr(cls, '__name__', repr(cls))} is no class of targets and has no parameters; try Pars(MasterBias)")
         if not parameters(cls):
             raise ConfigError(f"{cls.__name__} has no parameters")
         known = natural_key(cls)

@@ -50,3 +50,12 @@ def test_refuses_what_is_no_parameter_or_no_reason(night):
         pars.commit(why="because")
     with pytest.raises(ConfigError, match="say why"):
         pars.commit(why=" ")
+
+
+def test_the_class_may_be_named_and_what_is_no_target_is_refused(night):
+    assert Pars("Flat").get() == {} and "scale" in repr(Pars("Flat"))
+    with pytest.raises(UnknownNameError, match="no class 'Flatt'"):
+        Pars("Flatt")
+    for wrong in (int, 7, "Raw"):
+        with pytest.raises(ConfigError, match="no class of targets"):
+            Pars(wrong)
