@@ -7,11 +7,12 @@ from pathlib import Path
 from awe.reference.commands import commands
 from awe.reference.errors import errors
 from awe.reference.flags import flags
+from awe.reference.plan import plan
 from awe.reference.settings import settings
 from awe.reference.targets import targets
 
 PAGES: Mapping[str, Callable[[], str]] = {
-    "commands.md": commands, "settings.md": settings, "targets.md": targets, "flags.md": flags, "errors.md": errors}
+    "commands.md": commands, "settings.md": settings, "targets.md": targets, "plan.md": plan, "flags.md": flags, "errors.md": errors}
 
 
 def pages_of(package: str) -> Mapping[str, Callable[[], str]]:

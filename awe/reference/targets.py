@@ -14,6 +14,10 @@ INTRODUCTION = """Every class with what identifies it, what it is made from, wha
 What `Class.info()` prints at the prompt is the same."""
 
 
+#: Where the pictures are, seen from the page.
+PICTURES = "../pictures/targets"
+
+
 def classes(package: str = "awe") -> list[type[Mapped]]:
     """The classes that come with a package and have a table, raw data first."""
     within = "awe.targets." if package == "awe" else f"{package}."
@@ -36,8 +40,8 @@ def targets(package: str = "awe") -> str:
 
 def about(cls: Any) -> str:
     """One class."""
-    return "\n\n".join(filter(None, [f"## {cls.__name__}", inspect.getdoc(cls) or "", facts(cls), keys(cls), links(cls), parameters(cls),
-                                     attributes(cls), limits(cls)]))
+    return "\n\n".join(filter(None, [f"## {cls.__name__}", inspect.getdoc(cls) or "", facts(cls), picture(cls), keys(cls), links(cls),
+                                     parameters(cls), attributes(cls), limits(cls)]))
 
 
 def keys(cls: type) -> str:
@@ -78,6 +82,13 @@ def facts(cls: Any) -> str:
     if issubclass(cls, Makeable):
         said += [f"version {cls.version}"] + ([f"plan number {cls.plan_number}"] if cls.plan_number else [])
     return "; ".join(said) + "."
+
+
+def picture(cls: Any) -> str:
+    """What `inspect` shows of an object of a simulated run."""
+    if not issubclass(cls, Makeable) or cls.inspect is Makeable.inspect:
+        return ""
+    return f"![What inspect() shows of one {cls.__name__}]({PICTURES}/{cls.__name__}.png)"
 
 
 def kind(declared: Dependency[Any] | DependencyList[Any]) -> str:

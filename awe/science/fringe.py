@@ -37,7 +37,7 @@ class Fringes:
     mask : (ny, nx) uint16
         NO_DATA bits.
     amplitude : float
-        Robust standard deviation of the pattern: that of its noise taken off; 0 where noise explains all.
+        Standard deviation that the patterns of either half of the frames have in common; 0 where they have nothing.
     """
 
     data: NDArray[np.float32]
@@ -96,7 +96,7 @@ def fringe_frame(frames: Sequence[NDArray[Any]], masks: Sequence[NDArray[Any] | 
     pattern = pattern - np.where(empty, np.float32(0), lowpass(pattern, background, empty))
     variance = np.where(empty, np.float32(0), np.nan_to_num(found.variance))
     return Fringes(pattern.astype(np.float32), variance.astype(np.float32), np.where(empty, np.uint16(Bit.NO_DATA), np.uint16(0)),
-                   _amplitude(pattern[~empty], variance[~empty]))
+                   _in_common(*(combine(stack[half::2], clip=clip, masks=hidden[half::2], method="median").data for half in (0, 1))))
 
 
 def fringe_scale(data: NDArray[Any], pattern: NDArray[Any], mask: NDArray[Any] | None = None, low: float = 1.0, high: float = 10.0,
@@ -142,9 +142,13 @@ def fringe_scale(data: NDArray[Any], pattern: NDArray[Any], mask: NDArray[Any] |
     return FringeScale(scale, noise / float((x[kept] ** 2).sum()) ** 0.5, int(kept.sum()))
 
 
-def _amplitude(values: NDArray[Any], variance: NDArray[Any]) -> float:
-    """Robust scatter of the pattern that its noise does not explain."""
-    if not values.size:
+def _in_common(one: NDArray[Any], other: NDArray[Any]) -> float:
+    """Standard deviation that two images with independent noise share: the root of their covariance, outliers left out."""
+    good = np.isfinite(one) & np.isfinite(other)
+    for image in (one, other):
+        middle = np.median(image[good]) if good.any() else 0.0
+        good &= np.abs(image - middle) <= 5.0 * MAD_TO_SIGMA * np.median(np.abs(image[good] - middle)) if good.any() else good
+    if not good.any():
         return 0.0
-    total = MAD_TO_SIGMA * float(np.median(np.abs(values - np.median(values))))
-    return float(max(total**2 - float(np.median(variance)), 0.0) ** 0.5)
+    a, b = one[good].astype(np.float64), other[good].astype(np.float64)
+    return float(max(((a - a.mean()) * (b - b.mean())).mean(), 0.0) ** 0.5)

@@ -55,20 +55,18 @@ def shutter_delay(flats: Sequence[NDArray[Any]], exptimes: Sequence[float], mask
     least_ratio : float
         The longest exposure has to be so many times the shortest one: delays cannot be seen in exposures that are alike.
 
+    A flat of which less than half the blocks can be used, such as a saturated one, is left out.
+
     Raises
     ------
     PermanentError
         Fewer than two exposure times, or times too much alike.
     """
-    times = np.asarray(exptimes, np.float64)
+    blocks, times = _usable(flats, exptimes, masks, block)
     if len(times) < 2 or times.min() <= 0 or times.max() < least_ratio * times.min():
-        said = ", ".join(f"{time:g}" for time in sorted(set(exptimes)))
-        raise PermanentError(f"the flats were exposed for {said} s: a shutter error shows only where the longest is {least_ratio:g} times "
-                             "the shortest; take some shorter ones")
-    blocks = []
-    for flat, mask in zip(flats, masks, strict=True):
-        medians, share = block_medians(flat, mask, block)
-        blocks.append(np.where(share > 0.25, medians, np.nan))
+        said = ", ".join(f"{time:g}" for time in sorted(set(times.tolist()))) or "no"
+        raise PermanentError(f"the flats that are not saturated were exposed for {said} s: a shutter error shows only where the longest is "
+                             f"{least_ratio:g} times the shortest; take some shorter ones")
     levels = np.array(blocks)
     weight = 1.0 / np.maximum(np.nanmedian(levels, axis=(1, 2)), 1e-30)
     total = weight.sum()
@@ -86,3 +84,15 @@ def shutter_delay(flats: Sequence[NDArray[Any]], exptimes: Sequence[float], mask
         raise PermanentError("no block of pixels is good in all flats, so no shutter error can be measured")
     low, high = np.percentile(good, [1, 99])
     return ShutterDelay(delay.astype(np.float32), variance.astype(np.float32), float(np.median(good)), float(high - low))
+
+
+def _usable(flats: Sequence[NDArray[Any]], exptimes: Sequence[float], masks: Sequence[NDArray[Any] | None],
+            block: int) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
+    """Levels of blocks and times of the flats of which half the blocks or more can be used; NaN in blocks that cannot."""
+    blocks, times = [], []
+    for flat, time, mask in zip(flats, exptimes, masks, strict=True):
+        medians, share = block_medians(flat, mask, block)
+        if (share > 0.25).mean() >= 0.5:
+            blocks.append(np.where(share > 0.25, medians, np.nan))
+            times.append(time)
+    return blocks, np.asarray(times, np.float64)

@@ -61,6 +61,10 @@ class RunConfig:
     distortion: float = 1.5
     """Arcseconds by which the optics displace an image at the corner of the mosaic."""
     dome_gradient: float = 0.02
+    dome_times: tuple[float, ...] = (6.0,)
+    """Exposure times of dome flats, one after the other; their light goes with the time."""
+    shutter_delay: float = 0.0
+    """Seconds by which the middle of the mosaic is lit longer than its corners in dome flats."""
     twilight_gradient: float = 0.005
 
     position_error: float = 15.0
@@ -76,6 +80,8 @@ class RunConfig:
                 raise ConfigError(f"simulation: {name} is {getattr(self, name)}; give at least {least}")
         if min(self.width, self.height) < 64:
             raise ConfigError(f"simulation: chips of {self.width} x {self.height} pixels; give at least 64 x 64")
+        if not self.dome_times or min(self.dome_times) <= 0:
+            raise ConfigError(f"simulation: dome_times are {list(self.dome_times)}; give one or more, above 0 s")
         unknown = [name for name in self.filters if name not in BANDS]
         if unknown or not self.filters:
             raise ConfigError(f"simulation: filters are {list(self.filters)}; choose from {', '.join(BANDS)}")

@@ -93,7 +93,8 @@ class ChipSimulator:
         response = self.detector.response[exposure.filter]
         if exposure.kind == "dome flat":
             area = true_projection(self.config, self.camera, self.chip, (0.0, 0.0), 0.0).pixel_area(self.chip.shape)
-            return None, exposure.level * self._tilt(self.config.dome_gradient, 0.6) * area * response
+            lit = 1.0 + self._shutter_delay() / exposure.exposure_time
+            return None, exposure.level * lit * self._tilt(self.config.dome_gradient, 0.6) * area * response
         if exposure.conditions is None:
             return None, self._dusk(exposure, rng) * response
         projection, light = self._field(exposure, exposure.conditions)
@@ -121,6 +122,14 @@ class ChipSimulator:
         x, y = rng.uniform(0, nx, count), rng.uniform(0, ny, count)
         painter = Painter(self.config.seeing * 1.3, (0.0, 0.0), self.config.pixel_scale)
         return sky + painter.draw((ny, nx), x, y, electrons)
+
+    def _shutter_delay(self) -> Floats | float:
+        """Seconds by which an iris lights each pixel longer than said: none in the corners of the mosaic."""
+        if not self.config.shutter_delay:
+            return 0.0
+        y, x = np.mgrid[: self.chip.shape[0], : self.chip.shape[1]]
+        distance = ((x - self.chip.x_axis) ** 2 + (y - self.chip.y_axis) ** 2) / self.camera.radius**2
+        return np.asarray(self.config.shutter_delay * (1.0 - distance), dtype=np.float64)
 
     def _tilt(self, slope: float, direction: float) -> Floats:
         """A plane over the whole mosaic, 1 on the axis and 1 + slope at its edge."""

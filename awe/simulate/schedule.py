@@ -61,13 +61,16 @@ def _night(
         clock = max(clock, _local(config, night, hour))
         for index in range(count):
             number += 1
+            if kind == "dome flat":
+                seconds = config.dome_times[index % len(config.dome_times)]
             where = conditions[night, name or "", index] if kind == "object" else None
             if where is not None:
                 where = _with_airmass(where, clock + timedelta(seconds=seconds / 2))
             yield Exposure(
                 number=number, kind=kind, night=night, start=clock, exposure_time=seconds, filter=name,
                 object=config.field_name if kind == "object" else kind.upper(),
-                level=_level(kind, index, count, streams.rng("level", night, kind, name, index)), conditions=where,
+                level=_level(kind, index, count, streams.rng("level", night, kind, name, index)) * _share(config, kind, seconds),
+                conditions=where,
             )
             clock += timedelta(seconds=math.ceil(seconds + READOUT))
 
@@ -78,6 +81,11 @@ def _level(kind: Kind, index: int, count: int, rng: np.random.Generator) -> floa
         return 0.0
     drift = 0.04 * index / count if kind == "dome flat" else -0.35 * index / count
     return float(45_000 * (1 + drift) * rng.normal(1.0, 0.004))
+
+
+def _share(config: RunConfig, kind: Kind, seconds: float) -> float:
+    """The part of the light of its longest exposure that a flat has: that of dome flats goes with the time."""
+    return seconds / max(config.dome_times) if kind == "dome flat" else 1.0
 
 
 def _draw_conditions(

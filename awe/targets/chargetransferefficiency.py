@@ -10,7 +10,8 @@ from awe.errors import PermanentError
 from awe.persist.declare import attribute, depends_on_many, key, parameter
 from awe.science.amplifier import Amplifier
 from awe.science.cte import Deferred, parallel_inefficiency, serial_inefficiency
-from awe.targets.calibration import Calibration
+from awe.targets.calibration import Calibration, listed
+from awe.targets.figures import amplifier_figure
 from awe.targets.flags import Flag
 from awe.targets.raw import RawDomeFlatFrame
 
@@ -48,6 +49,12 @@ class ChargeTransferEfficiency(Calibration):
         self.serial, self.parallel = worst(serial), worst(parallel)
         self.error = max(one.error for one in measured)
         self.serial_by_amplifier, self.parallel_by_amplifier = small(serial), small(parallel)
+
+    def inspect(self) -> object:
+        """The inefficiency of each amplifier, in parts in a million."""
+        series = {name: [None if value is None else value * 1e6 for value in listed(text)]
+                  for name, text in (("serial", self.serial_by_amplifier), ("parallel", self.parallel_by_amplifier))}
+        return amplifier_figure(self, series, "ppm per transfer", self.error * 1e6)
 
 
 def worst(measured: Sequence[Deferred]) -> float | None:

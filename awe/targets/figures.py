@@ -1,6 +1,7 @@
 """Figures that a person can judge a product by."""
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -38,4 +39,35 @@ def matrix_figure(target: Any, matrix: Any, across: str, down: str, unit: str) -
             axes.text(x, y, "-" if not np.isfinite(value) else f"{value:.0f}", ha="center", va="center", fontsize=8)
     axes.set(xlabel=across, ylabel=down)
     axes.set_title(repr(target), fontsize=8)
+    return figure
+
+
+def amplifier_figure(target: Any, series: Mapping[str, Sequence[float | None]], unit: str, errors: float = 0.0) -> Any:
+    """Numbers that belong to amplifiers, side by side; what is not known is left out."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+    number = max(map(len, series.values()))
+    for place, (label, values) in enumerate(series.items()):
+        width = 0.8 / len(series)
+        known = [(at, value) for at, value in enumerate(values) if value is not None]
+        where = [at + (place + 0.5) * width - 0.4 for at, _ in known]
+        axes.bar(where, [value for _, value in known], width * 0.9, yerr=errors or None if place == 0 else None, label=label, capsize=3)
+    axes.set_xticks(range(number), [str(one + 1) for one in range(number)])
+    axes.set(xlabel="amplifier", ylabel=unit)
+    axes.axhline(0.0, color="0.6", lw=0.6)
+    axes.legend(frameon=False)
+    axes.set_title(repr(target), fontsize=8)
+    return figure
+
+
+def pixels_figure(target: Any, pixels: Any, title: str, unit: str) -> Any:
+    """Pixels at zscale."""
+    import matplotlib.pyplot as plt
+    from astropy.visualization import ZScaleInterval
+
+    low, high = ZScaleInterval().get_limits(pixels)
+    figure, axes = plt.subplots(figsize=(6.5, 5), layout="constrained")
+    figure.colorbar(axes.imshow(pixels, origin="lower", vmin=low, vmax=high, cmap="gray", interpolation="nearest"), ax=axes, label=unit)
+    axes.set_title(f"{target!r}\n{title}", fontsize=8)
     return figure

@@ -26,6 +26,7 @@ class FringeFrame(DetectorFrame, Calibration):
     """Fringe pattern of one filter, from the dithered exposures of one night, in units of their sky."""
 
     plan_number = "545"
+    version = 2
     validity = (7.0, 7.0)
     unit = ""
 

@@ -13,6 +13,7 @@ from awe.persist.declare import attribute, depends_on, depends_on_many, key, par
 from awe.science.amplifier import Assembled
 from awe.science.gain import PhotonTransfer, linearity, pair_up, photon_transfer
 from awe.targets.calibration import Calibration, as_text, differs, listed, stated
+from awe.targets.figures import amplifier_figure
 from awe.targets.flags import Flag
 from awe.targets.masterbias import MasterBias
 from awe.targets.raw import RawDomeFlatFrame, RawTwilightFlatFrame
@@ -99,6 +100,11 @@ class GainLinearity(Calibration):
         self.raise_flag(Flag.GAIN_UNCERTAIN)
         self.n_pairs, self.scatter = 1, worst(best)
         return [(one.gain, one.gain_error) for one in best]
+
+    def inspect(self) -> object:
+        """The gain of each amplifier, beside what the instrument file states."""
+        known = [one.get("gain") for one in (self.domes or self.twilights)[0].amplifier_list]
+        return amplifier_figure(self, {"measured": listed(self.gains), "stated": known}, "e-/ADU", self.gain_error)
 
 
 def worst(transfer: list[PhotonTransfer]) -> float:

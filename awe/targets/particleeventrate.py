@@ -8,6 +8,7 @@ from awe.persist.declare import attribute, depends_on, depends_on_many, key, par
 from awe.science.dark import scale_dark
 from awe.science.particles import particle_events
 from awe.targets.calibration import Calibration, gains, per_pixel, read_noises
+from awe.targets.figures import pixels_figure
 from awe.targets.flags import Flag
 from awe.targets.gainlinearity import GainLinearity
 from awe.targets.hotpixelmap import HotPixelMap
@@ -55,3 +56,8 @@ class ParticleEventRate(Calibration):
         self.rate, self.rate_error, self.n_events = found.rate, found.rate_error, len(found.charges)
         self.charge = float(np.median(found.charges)) if self.n_events else float("nan")
         self.size = float(found.sizes.mean()) if self.n_events else float("nan")
+
+    def inspect(self) -> object:
+        """The first of the darks, debiased, in which events are to be seen."""
+        frame = self.raws[0].assembled(self.bias.overscan_used)
+        return pixels_figure(self, frame.data - self.bias.image.data, f"{self.n_events} events in {len(self.raws)} darks", "ADU")

@@ -6,7 +6,8 @@ import numpy as np
 from awe.dataflow.limits import Limit
 from awe.persist.declare import attribute, depends_on_many, key, parameter
 from awe.science.readnoise import read_noise
-from awe.targets.calibration import Calibration, as_text, differs, stated
+from awe.targets.calibration import Calibration, as_text, differs, listed, stated
+from awe.targets.figures import amplifier_figure
 from awe.targets.flags import Flag
 from awe.targets.overscan import OPTIONS, option_for
 from awe.targets.raw import RawBiasFrame
@@ -46,3 +47,7 @@ class ReadNoise(Calibration):
         electrons = [noise * factor if factor else None for noise, factor in zip(found.read_noise, gain, strict=True)]
         if differs(electrons, known):
             self.raise_flag(Flag.READ_NOISE_DIFFERS)
+
+    def inspect(self) -> object:
+        """The read noise of each amplifier."""
+        return amplifier_figure(self, {"measured": listed(self.read_noises)}, "ADU")

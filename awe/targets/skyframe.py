@@ -1,6 +1,9 @@
 """SkyFrame: the sky of one infrared exposure."""
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from awe.persist.declare import attribute, depends_on, depends_on_many, key, parameter
 from awe.science.skyframe import sky_frame
 from awe.targets.coldpixelmap import ColdPixelMap
@@ -36,6 +39,11 @@ class SkyFrame(DetectorFrame):
 
     n_frames = attribute(int, "number of exposures around it")
     level = attribute(float, "level of the sky", unit="electron")
+
+    @classmethod
+    def complete(cls, keys: Mapping[str, Any], at: int | None) -> dict[str, Any]:
+        """There is one method."""
+        return {**keys, "method": keys.get("method") or "dither"}
 
     def make(self) -> None:
         raws = [*(raw for raw in self.raws if raw.exposure != self.exposure), self.raw]

@@ -36,3 +36,13 @@ def test_times_alike_are_refused() -> None:
 def test_two_times_leave_no_scatter() -> None:
     frames, _ = flats([1.0, 8.0])
     assert np.isnan(shutter_delay(frames, [1.0, 8.0], [None] * 2).variance).all()
+
+
+def test_saturated_flats_are_left_out() -> None:
+    times = [1.0, 2.0, 4.0, 8.0]
+    frames, true = flats(times)
+    masks = [None, None, None, frames[3] > 1000]
+    found = shutter_delay(frames, times, masks)
+    assert np.abs(found.delay - true.reshape(8, 32, 10, 32).mean(axis=(1, 3))).max() < 6e-3
+    with pytest.raises(PermanentError, match="not saturated were exposed for no s"):
+        shutter_delay(frames, times, [frame > 1000 for frame in frames])

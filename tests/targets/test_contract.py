@@ -1,8 +1,10 @@
 """What every target class owes its users, held against all of them, and against what each made of a small simulated run."""
 from __future__ import annotations
 
+import io
 import re
 
+import matplotlib.pyplot as plt
 import pytest
 from astropy.io import fits
 
@@ -96,6 +98,13 @@ class TestProduct:
 
     def test_it_is_up_to_date_and_says_why(self, cls, obj):
         assert obj.is_up_to_date(), str(obj.why())
+
+    def test_it_can_be_looked_at(self, cls, obj):
+        figure = obj.inspect()
+        assert not getattr(cls, "is_calibration", False) or not cls.plan_number or figure is not None, "a person can judge it by a figure"
+        if figure is not None:
+            figure.savefig(io.BytesIO(), dpi=30)
+            plt.close(figure)
 
     def test_it_reads_well(self, cls, obj):
         assert cls.__name__ in repr(obj)
