@@ -6,7 +6,7 @@ from typing import Any
 
 from awe.dataflow.limits import Limit
 from awe.persist.declare import attribute, depends_on, depends_on_many, key, parameter
-from awe.science.nightsky import night_sky
+from awe.science.nightskyflat import night_sky
 from awe.targets.calibration import Calibration
 from awe.targets.coldpixelmap import ColdPixelMap
 from awe.targets.detector import DetectorFrame

@@ -20,6 +20,7 @@ class ShutterCheck(BaseFrame, Calibration):
     """
 
     plan_number = "561"
+    version = 2
     validity = (90.0, 90.0)
     unit = "s"
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from awe.errors import PermanentError
-from awe.science.nightsky import night_sky
+from awe.science.nightskyflat import night_sky
 
 SHAPE = (240, 320)
 
