@@ -9,6 +9,7 @@ from awe.dataflow import select
 from awe.dataflow.parameters import ParameterBook, check_call, scope_of
 from awe.dataflow.registry import target_classes
 from awe.dataflow.request import Request
+from awe.dataflow.select import Winner
 from awe.errors import NotFoundError
 from awe.persist.load import load
 from awe.persist.selector import selector_of
@@ -21,16 +22,21 @@ if TYPE_CHECKING:
 NAMED = 3
 
 
-def found(asked: Sequence[Request], pars: Pars | None = None) -> list[Any | None]:
-    """The object for each request, by one statement; None where there is none."""
+def winners(asked: Sequence[Request], pars: Pars | None = None) -> list[Winner | None]:
+    """What the rule picks for each request, by one statement; None where there is none."""
     instance, call = instances.current(), dict(pars or {})
     if call:
         check_call(call, target_classes())
     database = instance.database
     with database.snapshot() as connection:
         book = ParameterBook(connection, database.identity.project_id, call)
-        best = select.pick(connection, instance.sight(), [
+        return select.pick(connection, instance.sight(), [
             (selector_of(one.cls, one.keys), one.at, book.wanted(one.cls, scope_of(one.cls, one.keys), one.at).ids) for one in asked])
+
+
+def found(asked: Sequence[Request], pars: Pars | None = None) -> list[Any | None]:
+    """The object for each request; None where there is none."""
+    database, best = instances.current().database, winners(asked, pars)
     there: dict[int, Any] = {}
     for cls in {one.cls for one in asked}:
         oids = {winner.oid for one, winner in zip(asked, best, strict=True) if winner is not None and one.cls is cls}

@@ -17,7 +17,7 @@ from awe.services import tally
 from awe.services.access import FORM_FIELD, Asker, asker, check_form
 from awe.services.asked import Asked, read_values
 from awe.services.export import exported
-from awe.services.failures import Refused, status_of
+from awe.services.failures import INSIDE, Refused, status_of
 from awe.services.house import House
 from awe.services.page import Page
 from awe.services.reading import LONGEST_QUERY, Texts, body_of, texts_of
@@ -69,6 +69,8 @@ class Endpoint:
             status = status_of(error)
             if status is None:
                 log.exception("%s %s failed", request.method, request.url.path)
+            elif status == 503 or isinstance(error, INSIDE):
+                log.error("%s %s: %s", request.method, request.url.path, error)
             elif status == 401 and not self.is_api and request.method == "GET" and who is not None and not who.by_token:
                 return RedirectResponse(f"/login?next={quote(request.url.path, safe='/')}", 303)
             return self.renderer.failure(request, error, who, is_api=self.is_api)
@@ -77,11 +79,11 @@ class Endpoint:
         """Ask the page, with the eyes of who asks."""
         page = self.page
         token = "".join(texts.pop(FORM_FIELD, [])[:1]) if page.method != "GET" else ""
+        if page.needs_user and who.identity.is_anonymous:
+            raise Refused(401, "this is for those who are logged in; log in, or show a token")
         check_form(self.cookies, who, page, request, token)
         asked = Asked(self.house, page, who.identity, who.session, read_values(page, texts), texts, self.is_api, who.may_edit,
                       request.headers, request.method == "GET", request.client.host if request.client else "")
-        if page.needs_user:
-            asked.need_user()
         with self.house.seen_by(who.identity) as instance:
             asked._instance = instance
             found = page.answer(asked)

@@ -16,6 +16,7 @@ from awe.dataflow.memory import Memory
 from awe.errors import ForbiddenError
 from awe.persist import names, role, tables
 from awe.persist.identity import WORLD, Identity
+from awe.services import patience
 from awe.services.accounts import Accounts
 from awe.services.rate import Rate
 from awe.services.remembered import Remembered
@@ -53,6 +54,7 @@ class House:
         self._memories: OrderedDict[Identity, Memory] = OrderedDict()
         self._lock = threading.Lock()
         watch(instance.database.engine)
+        patience.limit(instance.database.engine)
 
     def identity(self, user: str, project: str) -> Identity:
         """A user in a project as the database knows them; in another one, where they may not work for that.

@@ -19,7 +19,7 @@ from awe.persist.user import add_user
 from awe.services import tokens
 from awe.services.app import create_app
 from awe.services.house import House, open_house
-from awe.targets import Filter, Instrument
+from awe.targets import Chip, Filter, Instrument, MasterBias
 from tests.conftest import new_database, postgresql_server
 
 LEVELS = (1, 2, 3, 4, 5)
@@ -69,12 +69,15 @@ def furnish(served: Served) -> None:
     context.set_privileges(5)
     camera = Instrument(name="cam")
     camera.commit()
+    chip = Chip(instrument=camera, name="c0")
+    chip.commit()
     for level in LEVELS:
         context.set_privileges(level)
         made, content = Filter(instrument=camera, name=f"marker{level}"), f"marker{level}".encode() * 100
         served.names[level], served.hashes[level] = f"marker{level}.txt", instance.store.put(content)
         insert([Record(made, files=[FileRow("image", ".txt", served.hashes[level], len(content), served.names[level])])])
         edit(made, "is_valid", 2, f"marker{level}")
+        MasterBias(instrument=camera, chip=chip, readout_mode=f"marker{level}", overscan_used=f"marker{level}").commit()
         served.identities[level], served.changes[level] = made.object_id, made.changes[0].seq
     instance.close()
 

@@ -11,6 +11,7 @@ from astropy.io import fits
 from astropy.io.votable import parse_single_table
 
 from awe.persist.query_text import parse_query
+from awe.services import figures, patience
 from tests.services.conftest import Served
 
 URL = "/api/v1/database/Filter"
@@ -139,3 +140,18 @@ def test_an_object_takes_few_statements(served: Served) -> None:
     served.client.get(url, headers=served.headers("ann"))
     timing = served.client.get(url, headers=served.headers("ann")).headers["server-timing"]
     assert int(re.search(r'sql;desc="(\d+)"', timing)[1]) <= 20, timing
+
+
+def test_what_takes_too_long_is_broken_off(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    if served.house.instance.database.dialect == "postgresql":
+        pytest.skip("there the server does it, by statement_timeout")
+    monkeypatch.setattr(patience, "LONGEST", 0.05)
+    monkeypatch.setattr(figures, "counted", lambda database, who: forever(database))
+    served.house.figures.forget()
+    answer = served.client.get("/api/v1/instance")
+    assert answer.status_code == 503 and "broken off" in answer.json()["detail"] and "awe.db" not in answer.text
+
+
+def forever(database):
+    with database.reading() as connection:
+        return connection.exec_driver_sql("WITH RECURSIVE a(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM a) SELECT count(*) FROM a").all()
