@@ -23,7 +23,7 @@ from awe.persist.dbobject import DBObject
 class Content:
     """The content of one file of a target: bytes, or the path of a file that will be copied into the store."""
 
-    source: bytes | Path
+    source: bytes | bytearray | Path
     ext: str = ".fits"
 
 

@@ -69,7 +69,7 @@ def reproduce(obj: Makeable) -> Reproduction:
     again = build(spec_of(obj), instance)
     again.make()
     again.verify()
-    shas = {role: hash_bytes(content.source) if isinstance(content.source, bytes) else hash_file(content.source)
+    shas = {role: hash_bytes(content.source) if isinstance(content.source, bytes | bytearray) else hash_file(content.source)
             for role, content in again.contents().items()}
     recipe = sources.recipe_of(type(obj))
     then = {"version": code["version"], "digest": code["digest"], **code["libraries"]}

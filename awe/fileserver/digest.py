@@ -40,7 +40,7 @@ def blocks(stream: BinaryIO) -> Iterator[memoryview]:
         yield block
 
 
-def hash_bytes(data: bytes) -> str:
+def hash_bytes(data: bytes | bytearray) -> str:
     """Return the SHA-256 of `data`."""
     return hashlib.sha256(data).hexdigest()
 

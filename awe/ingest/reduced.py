@@ -42,7 +42,7 @@ class ReceivedChip:
     raw: Record
     frame: Received
 
-    def reduced_record(self, book: Book) -> tuple[Record, bytes]:
+    def reduced_record(self, book: Book) -> tuple[Record, bytearray]:
         """The record of the reduced frame, and the content of its file; of the pixels only the content is kept."""
         reduced = self.reduced(book)
         parameters = wanted(reduced, book)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,10 +25,11 @@ FILE_WORDS = ("instrument", "match", "header", "recognise", "chip", "amplifier",
               "levels", "parameters", "reduced")
 INSTRUMENT_WORDS = ("name", "version", "telescope", "latitude", "longitude", "elevation", "utc_offset", "pixel_scale",
                     "rotation", "parity", "infrared", "dark", "dark_tolerance", "overscan", "date_is", "timescale",
-                    "placeholders", "keep", "checksum", *QUANTITIES)
+                    "placeholders", "keep", "checksum", "tiling", *QUANTITIES)
 HEADER_WORDS = ("date_obs", "exptime", "object", "filter", "ra", "dec", "airmass", "observer", "exposure", "binning",
                 "window", "readout_mode", "chip", "purpose", *QUANTITIES)
 LEVELS = ("bias", "dark", "domeflat", "twilightflat", "science")
+TILING = re.compile(r"rings(:[1-9]\d{0,4})?|healpix:[1-9]\d{0,4}")
 PARITIES = {"normal": -1, "mirrored": 1}
 CAMERAS = Path(__file__).parent / "cameras"
 
@@ -57,6 +59,7 @@ class Definition:
     date_is: str = "start"
     timescale: str = "utc"
     checksum: str = "verify"
+    tiling: str = "rings"
     placeholders: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     match: tuple[Condition, ...] = ()
@@ -177,7 +180,14 @@ def _read_instrument(head: Table) -> dict[str, Any]:
         "timescale": head.choice("timescale", SCALES, "utc"),
         "checksum": head.choice("checksum", ("verify", "data", "ignore"), "verify"),
         "placeholders": tuple(text.strip().casefold() for text in head.texts("placeholders")),
-        "keep": head.texts("keep")}
+        "keep": head.texts("keep"), "tiling": _read_tiling(head)}
+
+
+def _read_tiling(head: Table) -> str:
+    tiling = head.text("tiling", "rings") or ""
+    if not TILING.fullmatch(tiling):
+        raise head.error(f"tiling = {tiling!r} should be rings, rings:NUMBER (of rings from pole to pole) or healpix:NSIDE")
+    return tiling
 
 
 def _defaults(head: Table) -> dict[str, Any]:

@@ -1,63 +1,34 @@
-"""Averaging regridded frames.
+"""Averaging frames on one grid.
 
-Frames come as windows of one tile's grid and are read in bands of rows, so that memory grows with the number of frames
-per band only. Clipping is about the median and allows for what is not noise: the scatter that differing seeing makes in
-the cores and on the slopes of stars is a fraction of the signal around, so the threshold is ``sqrt((clip * sigma)^2 +
-(allowance * signal)^2)`` with the largest median within `REACH` pixels as signal (the idea of Gruen, Seitz & Bernstein
-2014, PASP 126, 158). A pixel is rejected for good reason or not at all, or bright stars would be biased.
+The output is made block by block, and of each frame only what a block needs is read (or resampled: `Resampling.layer`), so that
+memory does not grow with the number or the size of frames. Clipping is about the median and allows for what is not noise: the
+scatter that differing seeing makes in the cores and on the slopes of stars is a fraction of the signal around, so the threshold is
+``sqrt((clip * sigma)^2 + (allowance * signal)^2)`` with the largest median within `REACH` pixels as signal (the idea of Gruen, Seitz
+& Bernstein 2014, PASP 126, 158). A pixel is rejected for good reason or not at all, or bright stars would be biased.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numba import njit, prange
 from numpy.typing import NDArray
 
 from awe.errors import PermanentError
+from awe.science import averaging, bands
 from awe.science.grid import Window, join
-from awe.science.regrid import Regridded
+from awe.science.layer import Layer, Plane, Planes
+from awe.science.regrid import NO_BITS, NOTHING, Regridded
 
-Plane = NDArray[np.float32]
-METHODS = ("weighted", "clipped", "median")
+METHODS = ("weighted", "clipped", "trimmed", "median")
 MAX_FRAMES = 4096
-REACH = 2
-"""Pixels around, whose signal counts for the allowance of clipping."""
-
-
-Planes = tuple[Plane, Plane, Plane, NDArray[np.uint16]]
-
-
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """One frame of a coadd, read in sections.
-
-    Parameters
-    ----------
-    window : Window
-        Of the frame on the tile's grid.
-    read : callable (y0, y1) -> (data, variance, weight, mask)
-        Gives rows y0 to y1 (0-based, half-open, of the frame): float32 data with NaN for nothing, float32 variance (with
-        source noise) and weight (without it) with 0 for nothing, uint16 mask.
-    flux_scale : float
-        Factor on the data, to the common zero point.
-    background : float
-        Subtracted from the data before scaling.
-    """
-
-    window: Window
-    read: Callable[[int, int], Planes]
-    flux_scale: float = 1.0
-    background: float = 0.0
-
-    @classmethod
-    def of(cls, frame: Regridded, flux_scale: float = 1.0, background: float = 0.0) -> Layer:
-        """Return a frame in memory as a layer."""
-        def read(y0: int, y1: int) -> Planes:
-            return frame.data[y0:y1], frame.variance[y0:y1], frame.weight[y0:y1], frame.mask[y0:y1]
-        return cls(frame.window, read, flux_scale, background)
+CELL = 32
+"""Pixels of a cell of the map of the PSF; blocks are whole cells."""
+BLOCK = (256, 512)
+MEMORY = 96 << 20
+"""Bytes of all frames that a thread holds at a time; blocks are made smaller until they fit, down to two cells."""
+SAMPLE = 4
+"""Every so many pixels along either axis the weights are looked at for the map of the PSF."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,9 +46,12 @@ class Coadded:
     coverage : uint16 array (ny, nx)
         Frames that went in.
     rejected : uint16 array (ny, nx)
-        Frames that were clipped.
+        Frames that were clipped or trimmed.
     mask : uint16 array (ny, nx)
         Bits common to all frames that have data there, SATURATED where any frame is (its star is cut there), NO_DATA where none has data.
+    fwhm : float32 array (ny / CELL, nx / CELL, rounded up)
+        Width of the PSF in cells: the root of the weighted mean of squares, as second moments of PSFs that are averaged do; in the
+        unit of the layers, NaN where nothing is known.
     window : Window
     """
 
@@ -87,11 +61,36 @@ class Coadded:
     coverage: NDArray[np.uint16]
     rejected: NDArray[np.uint16]
     mask: NDArray[np.uint16]
+    fwhm: Plane
     window: Window
+
+    @classmethod
+    def over(cls, window: Window) -> Coadded:
+        """Return one that is to be filled."""
+        data, variance, weight = (np.empty(window.shape, np.float32) for _ in range(3))
+        coverage, rejected, mask = (np.zeros(window.shape, np.uint16) for _ in range(3))
+        cells = tuple(-(-n // CELL) for n in window.shape)
+        return cls(data, variance, weight, coverage, rejected, mask, np.full(cells, np.nan, np.float32), window)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to average; see `coadd`."""
+
+    combine: str
+    clip: float
+    allowances: NDArray[np.float64]
+    least: int
+    trim: int
+
+    @property
+    def margin(self) -> int:
+        """Pixels around a block that have to be known."""
+        return averaging.MARGIN if self.combine == "clipped" else 0
 
 
 def coadd(frames: Sequence[Regridded | Layer], *, combine: str = "clipped", clip: float = 4.0, allowance: float = 0.7,
-          least: int = 3, window: Window | None = None, band_pixels: int = 24_000_000) -> Coadded:
+          least: int = 3, trim: int = 1, window: Window | None = None, memory: int = MEMORY) -> Coadded:
     """Average frames on one grid.
 
     Parameters
@@ -101,18 +100,21 @@ def coadd(frames: Sequence[Regridded | Layer], *, combine: str = "clipped", clip
         last bits of float64 sums.
     combine : str
         ``weighted`` (by the weights, which know no source noise: else the bright side of every fluctuation would count
-        less, and stars be faint), ``clipped`` (the same after clipping) or ``median``.
+        less, and stars be faint), ``clipped`` (the same after clipping), ``trimmed`` (the same after the lowest and the highest
+        values are left out) or ``median``.
     clip : float
-        In standard deviations of each frame's own noise about the median.
+        In standard deviations of each frame's own noise about the median; half of it next to what was clipped.
     allowance : float
         Fraction of the signal around (the largest median within 2 pixels, above zero) that is never clipped, for seeing
-        that differs by up to half.
+        that differs by up to half; more for frames whose FWHM is known to be smaller than the others'.
     least : int
         Where fewer frames have data nothing is clipped.
+    trim : int
+        How many lowest and how many highest values ``trimmed`` leaves out; none where not more than twice as many frames have data.
     window : Window, optional
         Output; the union of the frames' windows where not given.
-    band_pixels : int
-        Pixels of all frames held at a time.
+    memory : int
+        Bytes of all frames that each thread holds at a time.
 
     Returns
     -------
@@ -128,24 +130,18 @@ def coadd(frames: Sequence[Regridded | Layer], *, combine: str = "clipped", clip
     used = [layer for layer in layers if not layer.window.intersection(window).is_empty]
     if not used:
         raise PermanentError(f"asked for a coadd over the window {tuple(window)}: none of {len(layers)} frames reaches it")
-    data, variance, weight = (np.empty(window.shape, np.float32) for _ in range(3))
-    coverage, rejected, mask = (np.zeros(window.shape, np.uint16) for _ in range(3))
-    rows = max(16, band_pixels // max(window.nx * len(used), 1))
-    for y0 in range(0, window.ny, rows):
-        inner = min(rows, window.ny - y0)
-        below = min(REACH, y0)
-        band = Window(window.x0, window.y0 + y0 - below, window.nx,
-                      below + inner + min(REACH, window.ny - y0 - inner))
-        stack = _stack(used, band)
-        part = slice(y0, y0 + inner)
-        if stack is None:
-            data[part], variance[part], weight[part], mask[part] = np.nan, 0, 0, 64
-            continue
-        middle = _medians(stack[0], stack[1], stack[2]) if combine != "weighted" else np.zeros((1, 1))
-        _combine(*(plane[:, below:below + inner] for plane in stack), middle, below, METHODS.index(combine), float(clip),
-                 float(allowance), int(least), data[part], variance[part], weight[part], coverage[part], rejected[part],
-                 mask[part])
-    return Coadded(data, variance, weight, coverage, rejected, mask, window)
+    recipe = Recipe(combine, float(clip), _allowances(used, allowance), int(least), int(trim))
+    out = Coadded.over(window)
+    height, width = _block(len(used), memory)
+    across = -(-window.nx // width)
+
+    def blocks(first: int, last: int) -> None:
+        for number in range(first, last):
+            y0, x0 = number // across * height, number % across * width
+            _average(used, recipe, Window(window.x0 + x0, window.y0 + y0, min(width, window.nx - x0), min(height, window.ny - y0)), out)
+
+    bands.run(blocks, across * -(-window.ny // height), 1)
+    return out
 
 
 def _layers(frames: Sequence[Regridded | Layer], combine: str) -> list[Layer]:
@@ -156,142 +152,112 @@ def _layers(frames: Sequence[Regridded | Layer], combine: str) -> list[Layer]:
     grids = {(f.tile, f.scale) for f in frames if isinstance(f, Regridded)}
     if len(grids) > 1:
         raise PermanentError(f"asked for a coadd of frames on different grids: {sorted(grids)}; regrid them to one")
-    return [Layer.of(f) if isinstance(f, Regridded) else f for f in frames]
+    return [layer_of(f) if isinstance(f, Regridded) else f for f in frames]
 
 
-def _stack(layers: Sequence[Layer], band: Window) -> Any:
-    """Return data, variance, weight, mask (n, ny, nx) of the frames that reach the band, or None."""
-    parts = []
-    for layer in layers:
-        common = layer.window.intersection(band)
+def layer_of(frame: Regridded, flux_scale: float = 1.0, background: float = 0.0, fwhm: float = float("nan")) -> Layer:
+    """Return a frame in memory as a layer."""
+    def read(part: Window) -> Planes:
+        where = part.within(frame.window)
+        return Planes(frame.data[where], frame.weight[where], frame.variance[where], frame.mask[where])
+    return Layer(frame.window, read, flux_scale, (background, 0.0, 0.0), fwhm)
+
+
+def _allowances(layers: Sequence[Layer], allowance: float) -> NDArray[np.float64]:
+    """Return the allowance of each layer: peaks of stars go with the square of the width, so sharp frames stand out."""
+    widths = np.array([layer.fwhm for layer in layers], np.float64)
+    known = np.isfinite(widths) & (widths > 0)
+    if not known.any():
+        return np.full(len(layers), float(allowance))
+    ratio = np.where(known, np.median(widths[known]) / np.where(known, widths, 1.0), 1.0)
+    return np.asarray(allowance * np.maximum(1.0, 2.0 * (ratio**2 - 1.0)))
+
+
+def _block(count: int, memory: int) -> tuple[int, int]:
+    """Return the size of blocks."""
+    height, width = BLOCK
+    while count * height * width * 14 > memory and (height > CELL or width > 2 * CELL):
+        height, width = (height // 2, width) if height > CELL else (height, width // 2)
+    return height, width
+
+
+def _average(layers: Sequence[Layer], recipe: Recipe, block: Window, out: Coadded) -> None:
+    """Fill one block."""
+    place, margin = (block.y0 - out.window.y0, block.x0 - out.window.x0), recipe.margin
+    around = Window(block.x0 - margin, block.y0 - margin, block.nx + 2 * margin, block.ny + 2 * margin)
+    sums, kept = averaging.Sums(block.shape), []
+    moments = np.zeros((2, *(-(-n // CELL) for n in block.shape)))
+    for layer, allowance in zip(layers, recipe.allowances, strict=True):
+        common = layer.window.intersection(around)
         if common.is_empty:
             continue
-        y0 = common.y0 - layer.window.y0
-        rows = common.within(Window(layer.window.x0, common.y0, layer.window.nx, common.ny))
-        a, b, c, d = layer.read(y0, y0 + common.ny)
-        parts.append((layer, common, (a[rows], b[rows], c[rows], d[rows])))
-    if not parts:
-        return None
-    shape = (len(parts), band.ny, band.nx)
-    data, variance, weight = (np.zeros(shape, np.float32) for _ in range(3))  # weight 0 is no data
-    mask = np.zeros(shape, np.uint16)
-    for k, (layer, common, planes) in enumerate(parts):
-        where = (k, *common.within(band))
-        factor = np.float32(layer.flux_scale)
-        np.subtract(planes[0], np.float32(layer.background), out=data[where])
-        variance[where], weight[where], mask[where] = planes[1], planes[2], planes[3]
-        if factor != 1:
-            data[where] *= factor
-            variance[where] *= factor * factor
-            weight[where] /= factor * factor
+        planes = layer.part(common)
+        inside = common.intersection(block)
+        if not inside.is_empty:
+            averaging.add(planes.data, planes.weight, NOTHING if planes.variance is None else planes.variance,
+                          NO_BITS if planes.mask is None else planes.mask, (inside.y0 - common.y0, inside.x0 - common.x0), sums.planes,
+                          (inside.y0 - block.y0, inside.x0 - block.x0), inside.shape)
+            _note_width(planes.weight[inside.within(common)], layer.fwhm, inside.within(block), moments)
+        if recipe.combine != "weighted":
+            kept.append((common.within(around), planes, allowance))
+    filled = out.data, out.variance, out.weight, out.coverage
+    averaging.finish(sums.planes, place, *filled, out.mask)
+    if recipe.combine == "clipped" and len(kept) >= recipe.least:
+        _clip(kept, recipe, around.shape, place, out)
+    elif kept and recipe.combine in ("trimmed", "median"):
+        trim = recipe.trim if recipe.combine == "trimmed" else -1
+        data, variance, weight, _ = _stack(kept, around.shape)
+        averaging.ordered(data, variance, weight, trim, averaging.variance_losses(len(kept), trim), place, *filled, out.rejected)
+    cells = tuple(slice(start // CELL, start // CELL + n) for start, n in zip(place, moments.shape[1:], strict=True))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        out.fwhm[cells] = np.sqrt(moments[1] / moments[0])
+
+
+Kept = list[tuple[tuple[slice, slice], Planes, float]]
+
+
+def _stack(kept: Kept, shape: tuple[int, int]) -> tuple[Plane, Plane, Plane, NDArray[np.uint16]]:
+    """Return data, variance, weight and mask of all frames (n, ny, nx); weight 0 is no data."""
+    full = (len(kept), *shape)
+    data, weight = np.zeros(full, np.float32), np.zeros(full, np.float32)
+    has_variance, has_mask = (any(plane is not None for plane in planes) for planes in
+                              (([p.variance for _, p, _ in kept]), ([p.mask for _, p, _ in kept])))
+    variance = np.zeros(full, np.float32) if has_variance else np.zeros((0, 0, 0), np.float32)
+    mask = np.zeros(full, np.uint16) if has_mask else np.zeros((0, 0, 0), np.uint16)
+    for k, (where, planes, _) in enumerate(kept):
+        data[(k, *where)], weight[(k, *where)] = planes.data, planes.weight
+        if has_variance:
+            with np.errstate(divide="ignore"):
+                variance[(k, *where)] = np.where(planes.weight > 0, 1.0 / planes.weight, 0) if planes.variance is None else planes.variance
+        if has_mask and planes.mask is not None:
+            mask[(k, *where)] = planes.mask
     return data, variance, weight, mask
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _median(values: Any, n: int) -> float:
-    """Return the median of the first `n` values, which are sorted in place by insertion."""
-    for i in range(1, n):
-        v, j = values[i], i - 1
-        while j >= 0 and values[j] > v:
-            values[j + 1] = values[j]
-            j -= 1
-        values[j + 1] = v
-    middle = n // 2
-    if n % 2:
-        return values[middle]  # type: ignore[no-any-return]
-    return 0.5 * (values[middle - 1] + values[middle])  # type: ignore[no-any-return]
+def _clip(kept: Kept, recipe: Recipe, shape: tuple[int, int], place: tuple[int, int], out: Coadded) -> None:
+    """Average anew where something has to be left out."""
+    data, variance, weight, mask = _stack(kept, shape)
+    found = np.empty(shape, np.bool_)
+    averaging.suspects(data, weight, recipe.clip, recipe.least, found)
+    if not found.any():
+        return
+    cut = np.zeros(data.shape, np.uint8)
+    averaging.clip_stack(data, variance, weight, found, recipe.clip, np.array([allowance for *_, allowance in kept]), cut)
+    averaging.without(data, variance, weight, mask, cut, recipe.margin, place, out.data, out.variance, out.weight, out.coverage,
+                      out.rejected, out.mask)
 
 
-@njit(cache=True, parallel=True, nogil=True)  # type: ignore[untyped-decorator]
-def _medians(data: Any, variance: Any, weight: Any) -> Any:
-    """Return the median of the frames that have data, float64 (ny, nx); 0 where none has."""
-    count, height, width = data.shape
-    out = np.zeros((height, width))
-    for row in prange(height):
-        values = np.empty(count)
-        for col in range(width):
-            n = 0
-            for k in range(count):
-                v = data[k, row, col]
-                if v == v and variance[k, row, col] > 0.0 and weight[k, row, col] > 0.0:
-                    values[n] = v
-                    n += 1
-            if n > 0:
-                out[row, col] = _median(values, n)
-    return out
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _stands_out(values: Any, weights: Any, n: int, middle: float, clip: float) -> bool:
-    """Return whether any value is beyond the plain threshold; only then the wider one is worth computing."""
-    out = False
-    for k in range(n):
-        out = out or (values[k] - middle) ** 2 * weights[k] > clip * clip
-    return out
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _signal(medians: Any, row: int, col: int) -> float:
-    """Return the largest median within `REACH` pixels, at least 0."""
-    best = 0.0
-    for y in range(max(row - REACH, 0), min(row + REACH + 1, medians.shape[0])):
-        for x in range(max(col - REACH, 0), min(col + REACH + 1, medians.shape[1])):
-            best = max(best, medians[y, x])
-    return best
-
-
-@njit(cache=True, parallel=True, nogil=True)  # type: ignore[untyped-decorator]
-def _combine(data: Any, variance: Any, weight: Any, mask: Any, medians: Any, below: int, method: int, clip: float,
-             allowance: float, least: int, out: Any, out_var: Any, out_weight: Any, coverage: Any, rejected: Any,
-             out_mask: Any) -> None:
-    """Average a stack; `medians` begins `below` rows earlier, `method` is the place in METHODS."""
-    count, height, width = data.shape
-    for row in prange(height):
-        values, errors, weights, sorting = np.empty(count), np.empty(count), np.empty(count), np.empty(count)
-        for col in range(width):
-            n = 0
-            common, burnt = np.uint16(65535), np.uint16(0)
-            for k in range(count):
-                burnt |= mask[k, row, col] & np.uint16(8)
-                v, e, w = data[k, row, col], variance[k, row, col], weight[k, row, col]
-                if v == v and e > 0.0 and w > 0.0:
-                    values[n], errors[n], weights[n] = v, e, w
-                    common &= mask[k, row, col]
-                    n += 1
-            if n == 0:
-                out[row, col], out_var[row, col], out_mask[row, col] = np.nan, 0.0, np.uint16(64) | burnt
-                out_weight[row, col] = 0.0
-                continue
-            middle = medians[below + row, col] if method > 0 else 0.0
-            lost = 0
-            if method == 1 and n >= least and _stands_out(values, weights, n, middle, clip):
-                extra = allowance * _signal(medians, below + row, col)
-                for k in range(n):
-                    sorting[k] = max(errors[k] - 1.0 / weights[k], 0.0)
-                source = _median(sorting, n)  # a hit raises its own variance: the source noise is what most frames say
-                for k in range(n):
-                    limit = clip * clip * (1.0 / weights[k] + source) + extra * extra
-                    if (values[k] - middle) ** 2 > limit:
-                        weights[k] = 0.0
-                        lost += 1
-            sw = swv = swe = spread = 0.0
-            for k in range(n):
-                w = weights[k]
-                sw += w
-                swv += w * values[k]
-                swe += w * w * errors[k]
-                spread += 1.0 / w if w > 0.0 else 0.0
-            coverage[row, col], rejected[row, col], out_mask[row, col] = n - lost, lost, common | burnt
-            if sw <= 0.0:
-                out[row, col], out_var[row, col], out_mask[row, col] = np.nan, 0.0, common | burnt | np.uint16(64)
-                out_weight[row, col] = 0.0
-                continue
-            if method == 2:
-                swe = 0.0
-                for k in range(n):
-                    swe += errors[k]
-                factor = 1.0 if n < 3 else np.pi / 2.0 * (1.0 - 1.0 / n)
-                out[row, col], out_var[row, col] = middle, factor * swe / (n * n)
-                out_weight[row, col] = n * n / (factor * spread)
-            else:
-                out[row, col], out_var[row, col], out_weight[row, col] = swv / sw, swe / (sw * sw), sw
+def _note_width(weight: Plane, fwhm: float, where: tuple[slice, slice], moments: NDArray[np.float64]) -> None:
+    """Add a frame to the sums of weights and of weighted squares of widths, in cells; `where` is its place in the block."""
+    if not fwhm > 0:
+        return
+    first = [-part.start % SAMPLE for part in where]
+    rows, columns = (np.arange(part.start + start, part.stop, SAMPLE) // CELL for part, start in zip(where, first, strict=True))
+    if not len(rows) or not len(columns):
+        return
+    sampled = weight[first[0]::SAMPLE, first[1]::SAMPLE].astype(np.float64)
+    along = np.add.reduceat(sampled, np.flatnonzero(np.diff(columns, prepend=-1)), axis=1)
+    cells = np.add.reduceat(along, np.flatnonzero(np.diff(rows, prepend=-1)), axis=0)
+    corner = (slice(rows[0], rows[0] + cells.shape[0]), slice(columns[0], columns[0] + cells.shape[1]))
+    moments[(0, *corner)] += cells
+    moments[(1, *corner)] += cells * fwhm**2

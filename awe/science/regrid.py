@@ -1,9 +1,9 @@
 """Regridding a frame on the pixels of a sky tile.
 
-Lanczos-3 interpolation with the exact WCS on a sparse grid of output pixels, bilinear between, the step halved until
-the error is below a thousandth of a pixel; surface brightness is scaled by the local Jacobian, so that fluxes are kept
-(the scheme of SWarp: Bertin et al. 2002, ASP 281, 228). Bad pixels are left out and the rest of the kernel is
-renormalised; where too much of the kernel is missing the output is NaN with weight 0.
+By Lanczos-3 interpolation (`awe.science.lanczos`) or by shares of pixels (`awe.science.exact`), with positions from a sparse exact
+transformation (`awe.science.transformation`).  Surface brightness is scaled by the local Jacobian, so that fluxes are kept.  Bad
+pixels are left out and the rest of the kernel is renormalised; where too much of the kernel is missing the output is NaN with
+weight 0.
 
 **Noise.** The kernel smooths, so neighbouring output pixels are correlated and their scatter is smaller than the
 variance plane says. The variance is propagated so that *sums over apertures larger than the kernel* come out right:
@@ -13,26 +13,47 @@ of single pixels is smaller by `Regridded.noise_ratio`.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
 from awe.errors import PermanentError
+from awe.science import bands
+from awe.science.exact import exact
 from awe.science.grid import Tile, Window
-from awe.science.mask import NO_WEIGHT, Bit
+from awe.science.lanczos import lanczos, noise_ratio, taps
+from awe.science.layer import Layer, Planes
+from awe.science.mask import NO_WEIGHT
+from awe.science.transformation import Transformation, transformation
 from awe.science.wcs import Wcs
 
 Plane = NDArray[np.float32]
-Floats = NDArray[np.float64]
 Bits = NDArray[np.uint16]
-TAPS = 6
-STEPS = 1024
-"""Table entries per pixel of the Lanczos kernel."""
-MISSING_LIMIT = 0.35
-"""Kernel weight (of bilinear shares) that may be missing before an output pixel is given up."""
+METHODS = ("lanczos", "exact")
+STRETCHED = 1.1
+"""Output pixels that are larger than input pixels by more get a wider kernel, so that nothing finer than they are is aliased."""
+ROWS = 64
+"""Rows of output that one thread does at a time."""
+NOTHING = np.zeros((0, 0), np.float32)
+NO_BITS = np.zeros((0, 0), np.uint16)
+
+
+class Section(NamedTuple):
+    """A part of a frame as kernels take it: contiguous arrays of one shape, or of size 0 where there is none.
+
+    `image` float32 with NaN at bad pixels; `variance` and `sky` float32, with and without source noise; `mask` uint16; (x, y) of the
+    first pixel in the frame.
+    """
+
+    image: Plane
+    variance: Plane
+    sky: Plane
+    mask: Bits
+    corner: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +101,119 @@ class Regridded:
         return Tile(self.tile).wcs(self.scale, self.window)
 
 
+@dataclass(frozen=True, eq=False)
+class Resampling:
+    """A frame that is put on a grid part by part, when asked; safe to be asked by several threads at once.
+
+    Parameters
+    ----------
+    section : callable (y0, y1, x0, x1) -> Section
+        Gives a part of the frame (0-based, half-open), or more of it.
+    shape : (int, int)
+        (ny, nx) of the frame.
+    window : Window
+        Of the grid, that the frame covers.
+    where : Transformation
+    stretch : float
+        Factor by which the kernel is widened, where output pixels are larger than input pixels; else 1.
+    flux_scale : float
+        Factor on fluxes.
+    method : str
+        ``lanczos`` or ``exact``.
+    has_variance, has_mask : bool
+        Whether sections have them.
+    """
+
+    section: Callable[[int, int, int, int], Section]
+    shape: tuple[int, int]
+    window: Window
+    where: Transformation
+    stretch: float = 1.0
+    flux_scale: float = 1.0
+    method: str = "lanczos"
+    has_variance: bool = True
+    has_mask: bool = True
+    _taps: Plane = field(default_factory=taps, repr=False)
+
+    @classmethod
+    def of(cls, section: Callable[[int, int, int, int], Section], shape: tuple[int, int], wcs: Wcs, tile: str, scale: float, *,
+           window: Window | None = None, flux_scale: float = 1.0, method: str = "lanczos", tolerance: float = 1e-3,
+           has_variance: bool = True, has_mask: bool = True) -> Resampling:
+        """Prepare a frame for the grid of a tile; parameters and errors as of `regrid`."""
+        if method not in METHODS:
+            raise PermanentError(f"asked to regrid by {method!r}; there are {', '.join(METHODS)}")
+        ratio = (scale / wcs.pixel_scale) ** 2
+        if not (1e-3 < ratio < 1e3):
+            raise PermanentError(f"asked to regrid pixels of {wcs.pixel_scale:.3g} arcsec to {scale:.3g} arcsec; factors of up "
+                                 "to 30 are done: choose another pixel scale")
+        try:
+            window = Tile(tile).window(scale, wcs.footprint(shape, per_side=32)) if window is None else window
+        except ValueError as error:
+            raise PermanentError(str(error)) from error
+        if window.is_empty:
+            raise PermanentError(f"asked to regrid to the empty window {tuple(window)} of tile {tile}")
+        where = transformation(wcs, Tile(tile).grid(scale), window, shape, tolerance)
+        stretch = math.sqrt(ratio) if ratio > STRETCHED**2 else 1.0
+        return cls(section, shape, window, where, stretch, float(flux_scale), method, has_variance, has_mask)
+
+    def into(self, part: Window, out: Plane, out_var: Plane, out_weight: Plane, out_bits: Bits) -> None:
+        """Fill arrays of the shape of `part`, which is inside the window; variance and mask may have size 0."""
+        y0, y1, x0, x1 = self.where.reach(part, 3.0 * self.stretch + 1.0)
+        y0, y1, x0, x1 = max(y0, 0), min(y1, self.shape[0]), max(x0, 0), min(x1, self.shape[1])
+        if y0 >= y1 or x0 >= x1:
+            out.fill(np.nan)
+            out_var.fill(0)
+            out_weight.fill(0)
+            out_bits.fill(64)
+            return
+        section = self.section(y0, y1, x0, x1)
+        t, first = self.where, (part.x0 - self.where.x0, part.y0 - self.where.y0)
+        given = (tuple(section[:4]), section.corner, self.shape, t.xs, t.ys, t.step, first, self.flux_scale)
+        if self.method == "exact":
+            exact(*given, out, out_var, out_weight, out_bits)
+        else:
+            lanczos(*given, self._taps, self.stretch, out, out_var, out_weight, out_bits)
+
+    def read(self, part: Window) -> Planes:
+        """Return a part as a layer of a coadd gives it; with variance and mask where the frame has them."""
+        data, weight = np.empty(part.shape, np.float32), np.empty(part.shape, np.float32)
+        variance = np.empty(part.shape, np.float32) if self.has_variance else NOTHING
+        mask = np.empty(part.shape, np.uint16) if self.has_mask else NO_BITS
+        self.into(part, data, variance, weight, mask)
+        return Planes(data, weight, variance if self.has_variance else None, mask if self.has_mask else None)
+
+    def layer(self, fwhm: float = math.nan) -> Layer:
+        """Return the frame as a layer of a coadd, resampled while it is averaged."""
+        return Layer(self.window, self.read, fwhm=fwhm)
+
+    def noise_ratio(self, weight: Plane, *, every: int = 8) -> float:
+        """Return the scatter of single pixels over the root of the variance plane, from pixels that have data."""
+        rows, columns = np.nonzero(weight[::every, ::every] > 0)
+        if not len(rows):
+            return 1.0
+        x, y, area = self._positions(columns * every, rows * every)
+        if self.method == "lanczos":
+            return noise_ratio(x - np.floor(x), y - np.floor(y), area, self.stretch)
+        size = math.sqrt(float(np.median(area)))  # a box that overlaps a grid of boxes at random: squares of its shares over their sum
+        return 1.0 - 1.0 / (3.0 * size) if size >= 1.0 else size - size**2 / 3.0
+
+    def _positions(self, columns: NDArray[np.int64], rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], ...]:
+        """Return input positions of pixels of the window, and their areas in input pixels."""
+        t = self.where
+        gx, ix = np.divmod(columns + self.window.x0 - t.x0, t.step)
+        gy, iy = np.divmod(rows + self.window.y0 - t.y0, t.step)
+        fx, fy = ix / t.step, iy / t.step
+        x, y = ((v[gy, gx] * (1 - fx) + v[gy, gx + 1] * fx) * (1 - fy) + (v[gy + 1, gx] * (1 - fx) + v[gy + 1, gx + 1] * fx) * fy
+                for v in (t.xs, t.ys))
+        dxx, dyx = ((v[gy, gx + 1] - v[gy, gx]) / t.step for v in (t.xs, t.ys))
+        dxy, dyy = ((v[gy + 1, gx] - v[gy, gx]) / t.step for v in (t.xs, t.ys))
+        return x, y, np.abs(dxx * dyy - dxy * dyx)
+
+
 def regrid(data: NDArray[np.generic], variance: NDArray[np.generic] | None, mask: NDArray[np.generic] | None, wcs: Wcs,
            tile: str, scale: float, *, weight: NDArray[np.generic] | None = None, window: Window | None = None,
-           flux_scale: float = 1.0, background: float = 0.0, tolerance: float = 1e-3) -> Regridded:
+           flux_scale: float = 1.0, background: float | Plane = 0.0, area: Plane | None = None, method: str = "lanczos",
+           tolerance: float = 1e-3) -> Regridded:
     """Put a frame on the grid of a tile.
 
     Parameters
@@ -106,8 +237,12 @@ def regrid(data: NDArray[np.generic], variance: NDArray[np.generic] | None, mask
         Output window; the smallest that holds the frame where not given.
     flux_scale : float
         Factor on fluxes (to a common zero point).
-    background : float
+    background : float or float32 array (ny, nx)
         Subtracted from the data, in their unit.
+    area : float32 array (ny, nx), optional
+        Factor on what is left after that (`awe.science.pixelarea`, for flat-fielded frames); variances go with its square.
+    method : str
+        ``lanczos``: sharp, with noise that is hardly correlated; ``exact``: shares of pixels, each photon in one output pixel.
     tolerance : float
         Largest error of the transformation, input pixels.
 
@@ -120,191 +255,60 @@ def regrid(data: NDArray[np.generic], variance: NDArray[np.generic] | None, mask
     PermanentError
         The frame is not on the tile's half of the sky, pixels differ by more than a factor of 30, or shapes differ.
     """
-    image, var, sky, bits = _prepared(data, variance, weight, mask, background)
-    grid = Tile(tile).grid(scale)
-    ratio = (scale / wcs.pixel_scale) ** 2
-    if not (1e-3 < ratio < 1e3):
-        raise PermanentError(f"asked to regrid pixels of {wcs.pixel_scale:.3g} arcsec to {scale:.3g} arcsec; factors of up "
-                             "to 30 are done: choose another pixel scale")
-    if window is None:
-        try:
-            window = Tile(tile).window(scale, wcs.footprint(image.shape, per_side=32))
-        except ValueError as error:
-            raise PermanentError(str(error)) from error
-    if window.is_empty:
-        raise PermanentError(f"asked to regrid to the empty window {tuple(window)} of tile {tile}")
-    xs, ys, step, wcs_error = _sparse(wcs, grid, window, tolerance, image.shape)
-    stretch = max(1.0, math.sqrt(ratio))
-    out, out_var, out_sky, white = (np.empty(window.shape, np.float32) for _ in range(4))
-    out_bits = np.empty(window.shape, np.uint16)
-    _lanczos(image, var, sky, bits, xs, ys, step, float(flux_scale), _table(), _taps(), stretch, out, out_var, out_sky, out_bits,
-             white)
-    sample = white[::4, ::4]
-    seen = sample[sample > 0]
-    noise = float(np.sqrt(np.median(seen))) if len(seen) else 1.0
-    return Regridded(out, out_var, out_sky, out_bits, window, tile, float(scale), noise, wcs_error)
+    frame = prepared(data, variance, weight, mask, background, area)
+    ny, nx = frame.image.shape
+    way = Resampling.of(in_memory(frame), (ny, nx), wcs, tile, scale, window=window, flux_scale=flux_scale, method=method,
+                        tolerance=tolerance)
+    out, out_var, out_weight = (np.empty(way.window.shape, np.float32) for _ in range(3))
+    out_bits = np.empty(way.window.shape, np.uint16)
+
+    def rows(y0: int, y1: int) -> None:
+        part = Window(way.window.x0, way.window.y0 + y0, way.window.nx, y1 - y0)
+        way.into(part, out[y0:y1], out_var[y0:y1], out_weight[y0:y1], out_bits[y0:y1])
+
+    bands.run(rows, way.window.ny, ROWS)
+    return Regridded(out, out_var, out_weight, out_bits, way.window, tile, float(scale), way.noise_ratio(out_weight), way.where.error)
 
 
-def _prepared(data: NDArray[np.generic], variance: NDArray[np.generic] | None, weight: NDArray[np.generic] | None,
-              mask: NDArray[np.generic] | None, background: float) -> tuple[Plane, Plane, Plane, Bits]:
-    """Return the image with NaN at bad pixels, its variance, that of the sky alone, and its mask."""
+def in_memory(frame: Section) -> Callable[[int, int, int, int], Section]:
+    """Return what gives parts of a frame that is in memory: the whole."""
+    return lambda y0, y1, x0, x1: frame
+
+
+def prepared(data: NDArray[np.generic], variance: NDArray[np.generic] | None, weight: NDArray[np.generic] | None,
+             mask: NDArray[np.generic] | None, background: float | Plane = 0.0, area: Plane | None = None) -> Section:
+    """Return a frame, or a part of one, as kernels take it; parameters and errors as of `regrid`."""
     image = np.array(data, dtype=np.float32, order="C")
-    var = np.ones_like(image) if variance is None else np.ascontiguousarray(variance, dtype=np.float32)
-    bits = np.zeros(image.shape, np.uint16) if mask is None else np.ascontiguousarray(mask).astype(np.uint16)
-    shapes = [image.shape, var.shape, bits.shape, image.shape if weight is None else weight.shape]
+    var = np.ones_like(image) if variance is None else np.array(variance, dtype=np.float32, order="C")
+    bits = np.zeros(image.shape, np.uint16) if mask is None else np.ascontiguousarray(mask).astype(np.uint16, copy=False)
+    level = np.full((1, 1), background, np.float32) if np.ndim(background) == 0 else np.ascontiguousarray(background, dtype=np.float32)
+    size = np.ones((1, 1), np.float32) if area is None else np.ascontiguousarray(area, dtype=np.float32)
+    others = (plane for plane in (weight, level, size) if plane is not None and plane.size != 1)
+    shapes = [image.shape, var.shape, bits.shape, *(plane.shape for plane in others)]
     if image.ndim != 2 or len(set(shapes)) > 1:
-        raise PermanentError("asked to regrid data, variance, mask and weight of the shapes "
+        raise PermanentError("asked to regrid data, variance, mask, weight, background and area of the shapes "
                              f"{', '.join(map(str, shapes))}: they must be the same")
-    image -= np.float32(background)
-    sky = var
-    if weight is not None:
-        w = np.ascontiguousarray(weight, dtype=np.float32)
-        good = (w > 0) & np.isfinite(w)
-        sky = np.divide(np.float32(1), w, out=np.zeros_like(w), where=good)
-        image[~good] = np.nan
-    image[((bits & NO_WEIGHT) != 0) | ~(var > 0) | ~np.isfinite(var) | ~np.isfinite(image)] = np.nan
-    return image, var, sky, bits
+    sky = var if weight is None else np.array(weight, dtype=np.float32, order="C")
+
+    def rows(y0: int, y1: int) -> None:
+        _blank(image[y0:y1], var[y0:y1], sky[y0:y1], bits[y0:y1], level[y0:y1] if level.size > 1 else level,
+               size[y0:y1] if size.size > 1 else size, weight is not None, np.uint16(NO_WEIGHT))
+
+    bands.run(rows, image.shape[0], ROWS)
+    return Section(image, var, sky, bits)
 
 
-def _sparse(wcs: Wcs, grid: Wcs, window: Window, tolerance: float,
-            shape: tuple[int, ...]) -> tuple[Floats, Floats, int, float]:
-    """Return input pixel positions on a sparse grid of output pixels, the step, and the largest error between."""
-    step = 32
-    while True:
-        gx = np.arange(0, window.nx + step, step, dtype=np.float64)
-        gy = np.arange(0, window.ny + step, step, dtype=np.float64)
-        mx, my = np.meshgrid(gx + window.x0, gy + window.y0)
-        xs, ys = wcs.sky_to_pixel(*grid.pixel_to_sky(mx, my))
-        if step == 1 or len(gx) < 2 or len(gy) < 2:
-            return xs, ys, step, 0.0
-        half = step / 2.0
-        bx, by = wcs.sky_to_pixel(*grid.pixel_to_sky(mx[:-1, :-1] + half, my[:-1, :-1] + half))
-        ex = bx - 0.25 * (xs[:-1, :-1] + xs[1:, :-1] + xs[:-1, 1:] + xs[1:, 1:])
-        ey = by - 0.25 * (ys[:-1, :-1] + ys[1:, :-1] + ys[:-1, 1:] + ys[1:, 1:])
-        on = (bx > -10 - step) & (bx < shape[1] + 10 + step) & (by > -10 - step) & (by < shape[0] + 10 + step)
-        error = float(np.max(np.hypot(ex, ey), where=on & np.isfinite(ex), initial=0.0))
-        lost = bool(np.any(on & ~np.isfinite(ex)))
-        if (error <= tolerance and not lost) or step <= 2:
-            return xs, ys, step, error
-        step //= 2
-
-
-def _table() -> Floats:
-    """Return the Lanczos-3 kernel at 0 to 3 pixels in `STEPS` steps per pixel."""
-    t = np.arange(3 * STEPS + 2) / STEPS
-    return np.where(t < 3, np.sinc(t) * np.sinc(t / 3.0), 0.0)
-
-
-def _taps() -> Floats:
-    """Return, for `STEPS` fractions of a pixel, the six weights that sum to 1 and, last, the sum of their squares."""
-    distance = np.arange(-2, 4) - np.arange(STEPS + 2)[:, None] / STEPS
-    weights = np.where(np.abs(distance) < 3, np.sinc(distance) * np.sinc(distance / 3.0), 0.0)
-    weights /= weights.sum(axis=1, keepdims=True)
-    return np.column_stack([weights, (weights ** 2).sum(axis=1)])
-
-
-@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def _kernel(table: Any, distance: float) -> float:
-    t = abs(distance) * STEPS
-    k = int(t)
-    if k >= 3 * STEPS:
-        return 0.0
-    f = t - k
-    return table[k] * (1.0 - f) + table[k + 1] * f  # type: ignore[no-any-return]
-
-
-@njit(cache=True, parallel=True, nogil=True)  # type: ignore[untyped-decorator]
-def _lanczos(image: Any, var: Any, sky: Any, bits: Any, xs: Any, ys: Any, step: int, flux_scale: float, table: Any,
-             six: Any, stretch: float, out: Any, out_var: Any, out_sky: Any, out_bits: Any, white: Any) -> None:
-    """Fill the outputs, row by row; see `regrid`. `white` is the variance of a pixel of unit white noise over out_var."""
-    ny, nx = image.shape
-    height, width = out.shape
-    reach = 3.0 * stretch
-    taps = int(math.ceil(2.0 * reach)) + 1
-    for row in prange(height):
-        wx, wy, edge = np.empty(taps), np.empty(taps), np.empty(7)
-        gy = row // step
-        fy = (row - gy * step) / step
-        for col in range(width):
-            gx = col // step
-            fx = (col - gx * step) / step
-            x00, x01, x10, x11 = xs[gy, gx], xs[gy, gx + 1], xs[gy + 1, gx], xs[gy + 1, gx + 1]
-            y00, y01, y10, y11 = ys[gy, gx], ys[gy, gx + 1], ys[gy + 1, gx], ys[gy + 1, gx + 1]
-            x = (x00 * (1 - fx) + x01 * fx) * (1 - fy) + (x10 * (1 - fx) + x11 * fx) * fy
-            y = (y00 * (1 - fx) + y01 * fx) * (1 - fy) + (y10 * (1 - fx) + y11 * fx) * fy
-            out[row, col], out_var[row, col], out_bits[row, col] = np.nan, 0.0, np.uint16(64)
-            white[row, col], out_sky[row, col] = 0.0, 0.0
-            if not (-0.5 <= x <= nx - 0.5 and -0.5 <= y <= ny - 0.5):
-                continue
-            dxx, dxy = (x01 - x00) * (1 - fy) + (x11 - x10) * fy, (x10 - x00) * (1 - fx) + (x11 - x01) * fx
-            dyx, dyy = (y01 - y00) * (1 - fy) + (y11 - y10) * fy, (y10 - y00) * (1 - fx) + (y11 - y01) * fx
-            area = abs(dxx * dyy - dxy * dyx) / (step * step)
-            first_x, first_y = int(math.floor(x - reach)) + 1, int(math.floor(y - reach)) + 1
-            factor = area * flux_scale
-            if stretch == 1.0 and first_x >= 0 and first_y >= 0 and first_x + 5 < nx and first_y + 5 < ny:
-                ix, iy = first_x + 2, first_y + 2
-                px, py = x - ix, y - iy
-                kx, ky = int(px * STEPS), int(py * STEPS)
-                tx, ty = px * STEPS - kx, py * STEPS - ky
-                value = 0.0
-                for i in range(7):
-                    edge[i] = six[kx, i] * (1.0 - tx) + six[kx + 1, i] * tx
-                for j in range(6):
-                    line = 0.0
-                    for i in range(6):
-                        line += edge[i] * image[first_y + j, first_x + i]
-                    value += (six[ky, j] * (1.0 - ty) + six[ky + 1, j] * ty) * line
-                if value == value:
-                    a, b, c, d = (1 - px) * (1 - py), px * (1 - py), (1 - px) * py, px * py
-                    out[row, col] = value * factor
-                    out_var[row, col] = (a * var[iy, ix] + b * var[iy, ix + 1] + c * var[iy + 1, ix]
-                                         + d * var[iy + 1, ix + 1]) * area * flux_scale * flux_scale
-                    plain = (a * sky[iy, ix] + b * sky[iy, ix + 1] + c * sky[iy + 1, ix] + d * sky[iy + 1, ix + 1])
-                    out_sky[row, col] = 1.0 / (plain * area * flux_scale * flux_scale)
-                    out_bits[row, col] = bits[iy, ix] | bits[iy, ix + 1] | bits[iy + 1, ix] | bits[iy + 1, ix + 1]
-                    white[row, col] = edge[6] * (six[ky, 6] * (1.0 - ty) + six[ky + 1, 6] * ty) * area
-                    continue
-            for k in range(taps):
-                wx[k] = _kernel(table, (first_x + k - x) / stretch)
-                wy[k] = _kernel(table, (first_y + k - y) / stretch)
-            total = value = noise = plain = share = missing = whole = squares = 0.0
-            seen = np.uint16(0)
-            for j in range(taps):
-                if wy[j] == 0.0:
-                    continue
-                iy = first_y + j
-                near_y = max(1.0 - abs(iy - y) / stretch, 0.0)
-                for i in range(taps):
-                    w = wx[i] * wy[j]
-                    if w == 0.0:
-                        continue
-                    ix = first_x + i
-                    core = near_y * max(1.0 - abs(ix - x) / stretch, 0.0)
-                    whole += core
-                    if ix < 0 or iy < 0 or ix >= nx or iy >= ny:
-                        missing += core
-                        continue
-                    if core > 0.0:
-                        seen |= bits[iy, ix]
-                    v = image[iy, ix]
-                    if v != v:
-                        missing += core
-                        continue
-                    value += w * v
-                    total += w
-                    squares += w * w
-                    noise += core * var[iy, ix]
-                    plain += core * sky[iy, ix]
-                    share += core
-            if total <= 0.3 * stretch * stretch or share <= 0.0 or missing > MISSING_LIMIT * whole:
-                out_bits[row, col] = seen | np.uint16(64)
-                continue
-            out[row, col] = value / total * factor
-            out_sky[row, col] = share / (plain * area * flux_scale * flux_scale)
-            out_var[row, col] = noise / share * area * flux_scale * flux_scale
-            out_bits[row, col] = seen
-            white[row, col] = squares / (total * total) * area
-
-
-NO_DATA_BIT = int(Bit.NO_DATA)
-assert NO_DATA_BIT == 64, "the kernel writes the bit NO_DATA as a number"
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _blank(image: Any, var: Any, sky: Any, bits: Any, level: Any, size: Any, is_weight: bool, without: Any) -> None:
+    """Subtract the background, scale by the area, put NaN at bad pixels, and turn the weight, if it is one, into a variance; in place."""
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1]):
+            area = size[y, x] if size.size > 1 else size[0, 0]
+            v = (image[y, x] - (level[y, x] if level.size > 1 else level[0, 0])) * area
+            e, w = var[y, x], sky[y, x]
+            good = (bits[y, x] & without) == 0 and e > 0.0 and math.isfinite(e) and math.isfinite(v)
+            var[y, x] = e * area * area
+            if is_weight:
+                good = good and w > 0.0 and math.isfinite(w)
+                sky[y, x] = area * area / w if w > 0.0 else np.float32(0)
+            image[y, x] = v if good else np.nan

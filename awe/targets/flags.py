@@ -68,6 +68,10 @@ class Flag(enum.IntFlag):
     """The noise of the flats is not that of photons alone; a stated gain is used rather than the measured one."""
     PARITY_DIFFERS = 1 << 48
     """The sky is mirrored where the instrument file says it is not, or the other way round."""
+    UNCLIPPED = 1 << 52
+    """Too few frames to tell outliers from signal: what cosmic rays and tracks left is still there."""
+    INPUTS_LEFT_OUT = 1 << 53
+    """Some frames were not good enough by what was asked, and were left out."""
 
 
 #: Flags from here on tell, and do not keep an object from being used.

@@ -1,12 +1,11 @@
 """Images in files: one writer, so that the same pixels and cards are always the same bytes.
 
-A frame is written as a primary HDU with its pixels, and extensions VARIANCE, WEIGHT, MASK and COVERAGE where it has them.  The
+A frame is written as a primary HDU with its pixels, and extensions VARIANCE, WEIGHT, MASK, COVERAGE and FWHM where it has them.  The
 bytes hold no date of writing, no identity, no name of a person, host or input.
 """
 from __future__ import annotations
 
 import dataclasses
-import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,34 +16,47 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-PLANES = {"VARIANCE": np.float32, "WEIGHT": np.float32, "MASK": np.uint16, "COVERAGE": np.uint16}
-CHECKSUM_COMMENT = "checksum of this HDU"
+from awe.science.coadd import CELL
+from awe.science.fitsform import HDU, file_of
+
+PLANES = {"VARIANCE": np.float32, "WEIGHT": np.float32, "MASK": np.uint16, "COVERAGE": np.uint16, "FWHM": np.float32}
 
 
 @dataclass
 class Image:
-    """Pixels with the planes that say how far to trust them, and header cards; all planes have the shape of `data`."""
+    """Pixels with the planes that say how far to trust them, and header cards.
+
+    All planes have the shape of `data`, but for `fwhm`, the width of the PSF, which is coarser: one value for so many pixels along either
+    axis as its card CELL says.
+    """
 
     data: NDArray[Any]
     variance: NDArray[Any] | None = None
     weight: NDArray[Any] | None = None
     mask: NDArray[Any] | None = None
     coverage: NDArray[Any] | None = None
+    fwhm: NDArray[Any] | None = None
     cards: dict[str, Any] = field(default_factory=dict)
 
-    def to_bytes(self) -> bytes:
+    def to_bytes(self) -> bytearray:
         """The FITS file."""
-        hdus = fits.HDUList([fits.PrimaryHDU(np.ascontiguousarray(self.data, dtype=stored_type(self.data)))])
-        hdus[0].header.update(clean_cards(self.cards))
+        first = np.ascontiguousarray(self.data, dtype=stored_type(self.data))
+        hdus: list[tuple[HDU, NDArray[Any]]] = [(fits.PrimaryHDU(first), first)]
+        hdus[0][0].header.update(clean_cards(self.cards))
         for name, dtype in PLANES.items():
             plane = getattr(self, name.lower())
             if plane is not None:
-                hdus.append(fits.ImageHDU(np.ascontiguousarray(plane, dtype=dtype), name=name))
-        for hdu in hdus:
-            hdu.add_checksum(when=CHECKSUM_COMMENT)
-        buffer = io.BytesIO()
-        hdus.writeto(buffer)
-        return buffer.getvalue()
+                pixels = np.ascontiguousarray(plane, dtype=dtype)
+                hdus.append((fits.ImageHDU(pixels, name=name), pixels))
+                if name == "FWHM":
+                    hdus[-1][0].header["CELL"] = (CELL, "pixels for each value")
+        if len(hdus) > 1:
+            hdus[0][0].header.set("EXTEND", True, after=f"NAXIS{first.ndim}" if first.ndim else "NAXIS")
+        return file_of(hdus)
+
+    def write(self, path: Path) -> None:
+        """Write the FITS file."""
+        path.write_bytes(self.to_bytes())
 
     @classmethod
     def read(cls, path: Path) -> Image:

@@ -12,8 +12,8 @@ from awe.persist.declare import attribute, depends_on, key, parameter
 from awe.science.background import background
 from awe.science.grid import Tile, Window
 from awe.science.mask import NO_WEIGHT
-from awe.science.regrid import regrid
-from awe.science.wcs import Wcs
+from awe.science.pixelarea import relative_area
+from awe.science.regrid import METHODS, regrid
 from awe.targets.astrometricparameters import AstrometricParameters
 from awe.targets.chip import Chip
 from awe.targets.filter import Filter
@@ -24,14 +24,12 @@ from awe.targets.instrument import Instrument
 from awe.targets.photometricparameters import PhotometricParameters
 from awe.targets.reduced import ReducedScienceFrame
 
-#: Pixels between points where the size of pixels is computed exactly.
-COARSE = 64
-
 
 class RegriddedFrame(BaseFrame):
     """One frame, its sky subtracted, at a common zero point, on the grid of a tile, whose pixels all frames of the tile share."""
 
     plan_number = "636"
+    version = 2
     unit = "count/s"
 
     instrument = depends_on(Instrument, "the camera", key=True)
@@ -45,6 +43,7 @@ class RegriddedFrame(BaseFrame):
 
     pixel_scale = parameter(0.0, "size of the pixels; 0 is that of the instrument", unit="arcsec", at_least=0.0)
     target_zero_point = parameter(30.0, "zero point that fluxes are brought to", unit="mag")
+    resample_type = parameter("lanczos", "lanczos, which is sharp; or exact, by shares of pixels, which keeps each photon", choices=METHODS)
     background_type = parameter("mesh", "what is subtracted: mesh, constant or none", choices=("mesh", "constant", "none"))
     background_mesh = parameter(128, "size of the mesh", unit="pix", at_least=8)
 
@@ -63,10 +62,10 @@ class RegriddedFrame(BaseFrame):
         image, wcs = self.reduced.image, self.astrometry.as_wcs()
         assert image.variance is not None and image.weight is not None and image.mask is not None
         self.scale = self.pixel_scale or self.nominal_scale()
-        area = area_of(wcs, image.data.shape)
         self.flux_scale = float(10.0 ** (0.4 * (self.target_zero_point - self.photometry.zero_point)) / self.reduced.exptime)
-        found = regrid((image.data - self.sky_of(image)) * area, image.variance * area**2, image.mask, wcs, self.tile, self.scale,
-                       weight=image.weight / area**2, flux_scale=self.flux_scale)
+        found = regrid(image.data, image.variance, image.mask, wcs, self.tile, self.scale, weight=image.weight,
+                       background=self.sky_of(image), area=relative_area(wcs, image.data.shape), flux_scale=self.flux_scale,
+                       method=self.resample_type)
         self.x0, self.y0 = found.window.x0, found.window.y0
         self.seeing, self.noise_ratio, self.wcs_error = self.astrometry.seeing, found.noise_ratio, found.wcs_error
         self.quality_flags = (self.quality_flags or 0) | carried(self.astrometry) | carried(self.photometry)
@@ -110,21 +109,3 @@ class RegriddedFrame(BaseFrame):
 def carried(target: AstrometricParameters | PhotometricParameters) -> int:
     """The flags that tell of what it was made with."""
     return int(target.quality_flags) & int(Flag.RELATIVE_ASTROMETRY | Flag.NO_ZEROPOINT)
-
-
-def area_of(wcs: Wcs, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Size of each pixel on the sky relative to that in the middle of the frame.
-
-    Flat fields see a sky of constant brightness, so a flat-fielded star is too faint where pixels are large.
-    """
-    ny, nx = shape
-    rows = np.unique(np.append(np.arange(0, ny, COARSE), ny - 1)).astype(np.float64)
-    columns = np.unique(np.append(np.arange(0, nx, COARSE), nx - 1)).astype(np.float64)
-    x, y = np.meshgrid(columns, rows)
-    coarse = wcs.pixel_area(x.ravel(), y.ravel()).reshape(x.shape) / wcs.pixel_scale**2
-    across = np.stack([np.interp(np.arange(nx), columns, line) for line in coarse])
-    above = np.clip(np.searchsorted(rows, np.arange(ny), side="right") - 1, 0, max(len(rows) - 2, 0))
-    if len(rows) == 1:
-        return np.repeat(across, ny, axis=0).astype(np.float32)
-    part = ((np.arange(ny) - rows[above]) / (rows[above + 1] - rows[above]))[:, None]
-    return (across[above] * (1 - part) + across[above + 1] * part).astype(np.float32)

@@ -1,14 +1,16 @@
 """Coadds: averages, clipping that spares stars, streaming, and the accuracy of the whole chain on simulated frames."""
-import numba
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from awe.errors import PermanentError
-from awe.science import photometry, psf
+from awe.science import bands, photometry, psf
 from awe.science.background import background
-from awe.science.coadd import Layer, coadd
-from awe.science.grid import Window, tile_of
+from awe.science.coadd import METHODS, coadd, layer_of
+from awe.science.grid import Window, join, tile_of
+from awe.science.layer import Layer, Planes
 from awe.science.mask import Bit
 from awe.science.regrid import Regridded, regrid
 from awe.science.sources import extract
@@ -50,7 +52,7 @@ def test_windows_holes_and_masks():
 
 def test_scale_and_background_of_layers():
     frame = plane(10.0)
-    out = coadd([Layer.of(frame, 2.0, 4.0)])
+    out = coadd([layer_of(frame, 2.0, 4.0)])
     np.testing.assert_allclose(out.data, 12.0)
     np.testing.assert_allclose(out.variance, 4.0)
 
@@ -70,29 +72,127 @@ def test_clipping_takes_outliers_and_spares_differing_cores():
     assert plain.data[20, 20] > 4 and out.coverage[20, 20] == 7
 
 
-def test_bands_and_threads_do_not_change_a_bit():
-    rng = np.random.default_rng(2)
-    frames = [plane(rng.normal(0, 1, (30, 40)), Window(k, -k, 40, 30)) for k in range(5)]
-    whole, banded = coadd(frames), coadd(frames, band_pixels=1)
-    before = numba.get_num_threads()
+def crowd(n=9, shape=(75, 140), seed=2):
+    """Frames of noise, a star and hits, shifted against each other, some pixels missing."""
+    rng = np.random.default_rng(seed)
+    frames = []
+    for k in range(n):
+        f = plane(rng.normal(0, 1, shape), Window(k, -k, shape[1], shape[0]), variance=1.0 + 0.1 * k)
+        f.data[30:36, 60:66] += 400 + 20 * k
+        f.data[rng.random(shape) < 0.01] += 40
+        f.data[rng.random(shape) < 0.02], f.weight[rng.random(shape) < 0.02] = np.nan, 0
+        frames.append(f)
+    return frames
+
+
+@pytest.mark.parametrize("combine", METHODS)
+def test_blocks_and_threads_do_not_change_a_bit(combine):
+    frames = [layer_of(f, 1.0 + 0.01 * k, 0.1 * k, fwhm=1.0 + k) for k, f in enumerate(crowd())]
+    whole, blocked = coadd(frames, combine=combine), coadd(frames, combine=combine, memory=1)
+    bands.set_threads(1)
     try:
-        numba.set_num_threads(1)
-        single = coadd(frames)
+        single = coadd(frames, combine=combine)
     finally:
-        numba.set_num_threads(before)
-    for other in (banded, single):
-        assert whole.data.tobytes() == other.data.tobytes() and whole.weight.tobytes() == other.weight.tobytes()
+        bands.set_threads(None)
+    for other in (blocked, single):
+        for name in ("data", "variance", "weight", "coverage", "rejected", "mask", "fwhm"):
+            assert getattr(whole, name).tobytes() == getattr(other, name).tobytes(), name
 
 
-def test_reads_sections_only():
-    frame, asked = plane(1.0, Window(0, 0, 40, 300)), []
+def reference(frames, combine, trim=1):
+    """Plain numpy: frames in one stack of NaN; no clipping."""
+    window = join([f.window for f in frames])
+    data, weight, variance = (np.full((len(frames), *window.shape), np.nan) for _ in range(3))
+    for k, f in enumerate(frames):
+        where = (k, *f.window.within(window))
+        good = (f.weight > 0) & np.isfinite(f.data)
+        data[where], weight[where], variance[where] = (np.where(good, p, np.nan) for p in (f.data, f.weight, f.variance))
+    n = np.isfinite(data).sum(axis=0)
+    if combine == "median":
+        return np.nanmedian(data, axis=0), n
+    if combine == "trimmed":
+        order = np.argsort(np.argsort(data, axis=0), axis=0)  # NaN sorts last
+        kept = np.where(n > 2 * trim, (order >= trim) & (order < n - trim), True)
+        weight = np.where(kept, weight, np.nan)
+    return np.nansum(weight * data, axis=0) / np.nansum(weight, axis=0), np.isfinite(weight + data).sum(axis=0)
 
-    def read(y0, y1):
-        asked.append((y0, y1))
-        return frame.data[y0:y1], frame.variance[y0:y1], frame.weight[y0:y1], frame.mask[y0:y1]
 
-    coadd([Layer(frame.window, read)], band_pixels=1)
-    assert max(b - a for a, b in asked) <= 20 and sum(b - a for a, b in asked) < 400
+@pytest.mark.filterwarnings("ignore:All-NaN", "ignore:invalid value")
+@pytest.mark.parametrize("combine", ["weighted", "trimmed", "median"])
+def test_agrees_with_numpy(combine):
+    frames = crowd()
+    out, (expected, n) = coadd(frames, combine=combine), reference(frames, combine)
+    np.testing.assert_allclose(out.data, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(out.coverage, n)
+    assert ((out.weight > 0) == (n > 0)).all() and ((out.mask & Bit.NO_DATA != 0) == (n == 0)).all()
+
+
+@pytest.mark.parametrize("combine", ["trimmed", "median"])
+@pytest.mark.parametrize("n", [3, 4, 7, 20])
+def test_variance_of_ordered_averages_is_what_they_scatter_by(combine, n):
+    rng = np.random.default_rng(n)
+    out = coadd([plane(rng.normal(0, 1, (150, 200)), Window(0, 0, 200, 150)) for _ in range(n)], combine=combine)
+    assert np.var(out.data) / np.mean(out.variance) == pytest.approx(1.0, abs=0.12)
+    np.testing.assert_allclose(out.variance * out.weight, 1.0, rtol=1e-5)
+
+
+def test_half_against_half_leaves_no_hole():
+    out = coadd([plane(0.0), plane(0.0), plane(50.0), plane(50.0)])
+    assert (out.data == 25).all() and not out.rejected.any()
+
+
+def test_ghosts_go_with_their_wings():
+    rng = np.random.default_rng(3)
+    yy, xx = np.mgrid[-30:31, -40:41]
+    ghost = 300 * np.exp(-0.5 * (xx**2 + yy**2) / 4.0)
+    frames = [plane(rng.normal(0, 1, ghost.shape) + (ghost if k < 2 else 0), Window(0, 0, 81, 61)) for k in range(20)]
+    out = coadd(frames)
+    left = out.data * np.sqrt(out.weight)
+    kernel = np.exp(-0.5 * (xx**2 + yy**2) / 4.0)
+    assert np.abs(left).max() < 5 and abs(np.sum(left * kernel)) / np.sqrt(np.sum(kernel**2)) < 5
+
+
+def test_a_sharp_frame_is_not_clipped_in_the_cores_of_stars():
+    rng, fwhm = np.random.default_rng(4), [3.0] + [4.5] * 7
+    yy, xx = np.mgrid[-20:21, -20:21]
+    frames = []
+    for width in fwhm:
+        star = 1e5 / (2 * np.pi * (width / 2.355) ** 2) * np.exp(-0.5 * (xx**2 + yy**2) / (width / 2.355) ** 2)
+        frames.append(layer_of(plane(rng.normal(0, 3, star.shape) + star, Window(0, 0, 41, 41), variance=9.0), fwhm=width))
+    plain, clipped = coadd(frames, combine="weighted"), coadd(frames)
+    assert clipped.data.sum() / plain.data.sum() == pytest.approx(1, abs=3e-3) and not clipped.rejected[15:26, 15:26].any()
+
+
+def test_map_of_the_psf():
+    a, b = plane(0.0, Window(0, 0, 128, 64)), plane(0.0, Window(64, 0, 128, 64), variance=3.0)
+    out = coadd([layer_of(a, fwhm=2.0), layer_of(b, fwhm=4.0)])
+    assert out.fwhm.shape == (2, 6)
+    np.testing.assert_allclose(out.fwhm, np.tile([2, 2, np.sqrt((4 + 16 / 3) / (4 / 3)), np.sqrt((4 + 16 / 3) / (4 / 3)), 4, 4], (2, 1)))
+    assert np.isnan(coadd([a]).fwhm).all()
+
+
+def test_memory_does_not_grow_with_frames():
+    """What is held at a time stays below the limit, and only what a block needs is read."""
+    frame, asked = plane(1.0, Window(0, 0, 200, 300)), []
+
+    def read(part):
+        asked.append(part)
+        where = part.within(frame.window)
+        return Planes(frame.data[where], frame.weight[where], frame.variance[where], frame.mask[where])
+
+    peaks = {}
+    bands.set_threads(1)
+    try:
+        for n in (4, 64):
+            asked.clear()
+            tracemalloc.start()
+            coadd([Layer(frame.window, read)] * n, memory=1 << 20)
+            peaks[n] = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+    finally:
+        bands.set_threads(None)
+    assert max(part.nx * part.ny for part in asked) * 64 * 14 < 3 << 20  # blocks of 64x32 pixels and their margins
+    assert peaks[64] < peaks[4] + (2 << 20)
 
 
 @pytest.mark.parametrize("frames, options, word", [

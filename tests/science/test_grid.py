@@ -1,10 +1,13 @@
 """The tiling: it covers the sky once, and frames on one tile share pixels."""
+import astropy.units as u
 import numpy as np
 import pytest
+from astropy_healpix import HEALPix
 from hypothesis import given
 from hypothesis import strategies as st
 
 from awe.errors import UnknownNameError
+from awe.science import healpix
 from awe.science.grid import RINGS, Tile, Window, join, tile_of, tiles_in_ring, tiles_within
 from awe.science.wcs import Wcs
 
@@ -30,7 +33,43 @@ def test_tiles_make_up_the_sky():
     assert area == pytest.approx(4 * np.pi)
 
 
-@pytest.mark.parametrize("name", ["", "t999-000", "t000-100", "x126-200", "t126-200 ", "t0-0"])
+@given(st.floats(-720, 720), st.floats(-90, 90), st.sampled_from(["rings:7", "rings:720", "healpix:1", "healpix:64", "healpix:1024"]))
+def test_other_tilings_cover_the_sky_too(ra, dec, tiling):
+    tile = Tile(tile_of(ra, dec, tiling))
+    assert tile.tiling == tiling and tile_of(*tile.centre, tiling) == tile.name
+    a, b = np.radians(tile.centre), np.radians((ra, dec))
+    apart = np.degrees(2 * np.arcsin(min(1, np.sqrt(np.sin((a[1] - b[1]) / 2) ** 2 + np.cos(a[1]) * np.cos(b[1])
+                                                      * np.sin((a[0] - b[0]) / 2) ** 2))))
+    kind, size = tiling.split(":")
+    assert apart <= (0.72 * 180 / int(size) if kind == "rings" else 60.0 / int(size) + 1e-9)
+
+
+@pytest.mark.parametrize("nside", [1, 2, 8, 64])
+def test_healpix_as_others_have_it(nside):
+    other = HEALPix(nside, order="ring")
+    rng = np.random.default_rng(nside)
+    ra, dec = rng.uniform(0, 360, 500), np.degrees(np.arcsin(rng.uniform(-1, 1, 500)))
+    pixels = other.lonlat_to_healpix(ra * u.deg, dec * u.deg)
+    assert [healpix.pixel_of(nside, *at) for at in zip(ra, dec, strict=True)] == list(pixels)
+    lon, lat = other.healpix_to_lonlat(pixels)
+    middles = np.array([healpix.middle_of(nside, int(pixel)) for pixel in pixels])
+    np.testing.assert_allclose(middles, np.column_stack([lon.deg, lat.deg]), atol=1e-9)
+
+
+def test_a_tangent_point_of_ones_own():
+    tile = Tile("p150.1163+2.2058")
+    assert tile.centre == (150.1163, 2.2058) and tile.tiling == "point"
+    assert tile.grid(0.3).pixel_to_sky(0, 0) == pytest.approx((150.1163, 2.2058))
+
+
+@pytest.mark.parametrize("tiling", ["", "rings:0", "healpix", "healpix:9999999", "squares", "rings: 4"])
+def test_tilings_that_are_none(tiling):
+    with pytest.raises(UnknownNameError, match="healpix:NSIDE"):
+        tile_of(0, 0, tiling)
+
+
+@pytest.mark.parametrize("name", ["", "t999-000", "t000-100", "x126-200", "t126-200 ", "t0-0", "t180r126-200", "h0-0", "h2-48",
+                                  "p360.0+1", "p10", "p10-91"])
 def test_names_that_are_no_tile(name):
     with pytest.raises(UnknownNameError):
         Tile(name)

@@ -1,14 +1,14 @@
 """Regridding: positions, fluxes, noise, bad pixels; and reproject as a second opinion."""
 import warnings
 
-import numba
 import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
-from reproject import reproject_adaptive
+from reproject import reproject_adaptive, reproject_exact
 
 from awe.errors import PermanentError
+from awe.science import bands
 from awe.science.grid import Tile, Window, tile_of
 from awe.science.mask import Bit
 from awe.science.regrid import regrid
@@ -80,15 +80,73 @@ def test_agrees_with_reproject():
     assert np.abs(out.data - other)[both].max() < 0.1 * image.max()  # the Gaussian kernel smooths, Lanczos does not
 
 
-def test_pixels_of_a_window_do_not_depend_on_the_window():
+@pytest.mark.parametrize("method, scale", [("lanczos", 0.4), ("lanczos", 0.9), ("exact", 0.4)])
+def test_pixels_of_a_window_do_not_depend_on_the_window(method, scale):
     wcs = camera()
     image, *_ = stars(wcs)
-    full = regrid(image, None, None, wcs, TILE, 0.4)
-    part = Window(full.window.x0 + 64, full.window.y0 + 32, 100, 90)
-    cut = regrid(image, None, None, wcs, TILE, 0.4, window=part)
-    np.testing.assert_allclose(cut.data, full.data[part.within(full.window)], rtol=0, atol=1e-3 * image.max())
-    outside = regrid(image, None, None, wcs, TILE, 0.4, window=Window(full.window.x0 + 5000, full.window.y0, 10, 10))
+    image[100, 80:90] = np.nan
+    full = regrid(image, None, None, wcs, TILE, scale, method=method)
+    part = Window(full.window.x0 + 31, full.window.y0 + 17, 70, 65)
+    cut = regrid(image, None, None, wcs, TILE, scale, window=part, method=method)
+    for name in ("data", "weight", "variance", "mask"):
+        np.testing.assert_array_equal(getattr(cut, name), getattr(full, name)[part.within(full.window)])
+    outside = regrid(image, None, None, wcs, TILE, scale, window=Window(full.window.x0 + 5000, full.window.y0, 10, 10), method=method)
     assert np.isnan(outside.data).all() and not outside.weight.any() and (outside.mask == Bit.NO_DATA).all()
+
+
+def slow_lanczos(image, wcs, out):
+    """The definition: the exact transformation at each output pixel, the kernel by its formula, renormalised over good pixels."""
+    found = np.full(out.data.shape, np.nan)
+    rows, columns = np.mgrid[:found.shape[0], :found.shape[1]]
+    x, y = wcs.sky_to_pixel(*out.wcs.pixel_to_sky(columns, rows))
+    area = out.wcs.pixel_area(columns, rows) / wcs.pixel_area(x, y)
+    for row, col in np.ndindex(*found.shape):
+        ix, iy = int(np.floor(x[row, col])), int(np.floor(y[row, col]))
+        if not (2 <= ix < image.shape[1] - 3 and 2 <= iy < image.shape[0] - 3):
+            continue
+        wx, wy = (np.sinc(d) * np.sinc(d / 3) for d in (np.arange(ix - 2, ix + 4) - x[row, col], np.arange(iy - 2, iy + 4) - y[row, col]))
+        weights, pixels = np.outer(wy, wx), image[iy - 2:iy + 4, ix - 2:ix + 4]
+        good = np.isfinite(pixels)
+        found[row, col] = np.sum(weights[good] * pixels[good]) / weights[good].sum() * area[row, col]
+    return found
+
+
+def test_agrees_with_the_definition():
+    wcs = camera(shape=(60, 70))
+    image = np.random.default_rng(1).normal(100, 10, (60, 70))
+    image[30, 40] = np.nan
+    out = regrid(image, None, None, wcs, TILE, 0.4)
+    expected = slow_lanczos(image, wcs, out)
+    both = np.isfinite(expected) & out.coverage
+    assert both.sum() > 2000
+    np.testing.assert_allclose(out.data[both], expected[both], atol=0.05)  # 1e-3 pixel of noise of 10
+
+
+@pytest.mark.parametrize("scale", [0.25, 0.4, 1.1])
+def test_shares_of_pixels_keep_all_flux(scale):
+    wcs = camera(rotation=30.0)
+    image = np.zeros((220, 260), np.float32)
+    image[60:160, 80:180] = np.random.default_rng(2).gamma(0.3, 100.0, (100, 100))
+    out = regrid(image, np.full(image.shape, 4.0), None, wcs, TILE, scale, method="exact")
+    assert np.nansum(out.data, dtype=float) == pytest.approx(image.sum(dtype=float), rel=1e-6)
+    assert np.nanmin(out.data) >= 0
+    assert out.variance.sum(dtype=float) == pytest.approx(4.0 * image.size, rel=2e-2)
+    noise = regrid(np.random.default_rng(3).normal(0, 1, image.shape), None, None, wcs, TILE, scale, method="exact")
+    inner = noise.coverage & (noise.variance > 0)
+    pull = np.std(noise.data[inner] / np.sqrt(noise.variance[inner]))
+    assert pull == pytest.approx(noise.noise_ratio, rel=0.05)
+
+
+def test_shares_agree_with_reproject():
+    wcs = camera(rotation=12.0, distorted=False)
+    image, *_ = stars(wcs)
+    out = regrid(image, None, None, wcs, TILE, 0.5, method="exact")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        other, _ = reproject_exact((image.astype(float), WCS(fits.Header(list(wcs.cards().items())))),
+                                   WCS(fits.Header(list(out.wcs.cards().items()))), shape_out=out.window.shape, parallel=False)
+    inner = out.weight > 0.9 * np.median(out.weight[out.coverage])
+    np.testing.assert_allclose(out.data[inner], other[inner] * (0.5 / 0.4) ** 2, atol=2e-3 * image.max())
 
 
 def test_bad_pixels_do_not_ring_and_their_bits_travel():
@@ -147,12 +205,12 @@ def test_weight_is_without_source_noise():
 def test_same_bits_with_any_number_of_threads_and_input_untouched():
     wcs = camera()
     image, *_ = stars(wcs)
-    keep, before = image.copy(), numba.get_num_threads()
+    keep = image.copy()
+    bands.set_threads(1)
     try:
-        numba.set_num_threads(1)
         one = regrid(image, None, None, wcs, TILE, 0.4)
     finally:
-        numba.set_num_threads(before)
+        bands.set_threads(None)
     two = regrid(image, None, None, wcs, TILE, 0.4)
     assert one.data.tobytes() == two.data.tobytes() and one.weight.tobytes() == two.weight.tobytes()
     np.testing.assert_array_equal(image, keep)
