@@ -25,7 +25,9 @@ MAX_FRAMES = 4096
 CELL = 32
 """Pixels of a cell of the map of the PSF; blocks are whole cells."""
 BLOCK = (256, 512)
-MEMORY = 96 << 20
+BYTES = 28
+"""Of a pixel of a frame that is held: data, variance, weight and mask, as they were read and in the stack."""
+MEMORY = 160 << 20
 """Bytes of all frames that a thread holds at a time; blocks are made smaller until they fit, down to two cells."""
 SAMPLE = 4
 """Every so many pixels along either axis the weights are looked at for the map of the PSF."""
@@ -176,7 +178,7 @@ def _allowances(layers: Sequence[Layer], allowance: float) -> NDArray[np.float64
 def _block(count: int, memory: int) -> tuple[int, int]:
     """Return the size of blocks."""
     height, width = BLOCK
-    while count * height * width * 14 > memory and (height > CELL or width > 2 * CELL):
+    while count * height * width * BYTES > memory and (height > CELL or width > 2 * CELL):
         height, width = (height // 2, width) if height > CELL else (height, width // 2)
     return height, width
 
