@@ -7,7 +7,8 @@ import pytest
 from awe.science.depth import limiting_magnitude
 from awe.science.selection import Limits, Quality, reasons
 
-FRAMES = [Quality(0.8, 26.0, 0.01, 0.05), Quality(1.6, 25.9, 0.01, 0.05), Quality(0.9, 25.2, 0.2, 0.6), Quality(math.nan, 26.0, 0.01, 0.05, 7.0)]
+FRAMES = [Quality(0.8, 26.0, 0.01, 0.05), Quality(1.6, 25.9, 0.01, 0.05), Quality(0.9, 25.2, 0.2, 0.6),
+          Quality(math.nan, 26.0, 0.01, 0.05, 7.0)]
 
 
 def test_nothing_asked_leaves_none_out():
