@@ -33,8 +33,8 @@ from awe.dataflow.planner import Planner
 from awe.dataflow.request import Request
 from awe.fileserver import Store
 from awe.persist.edit import edit_all
-from awe.persist.insert import creation_dates
-from awe.persist.session import Database, using
+from awe.persist.serial import moments
+from awe.persist.session import Database, current, using
 from awe.persist.shadow import Shadow
 from awe.persist.view import View, seen_through
 
@@ -172,7 +172,7 @@ def figures(kind: str, archive: Archive, files: Files, targets: int, runs: int, 
 
 def of_the_past(kind: str, archive: Archive, targets: int, runs: int) -> Iterator[dict[str, Any]]:
     """As of a moment after which 1,000 objects were edited and edited back, beside the same question in the present."""
-    moment = creation_dates(1)[0]
+    moment = current().write(moments)[0]
     edited = (SurveyCalibrated.is_valid == 1)[:EDITED]
     for is_valid in (0, 1):
         edit_all(edited, "is_valid", is_valid, "there and back")

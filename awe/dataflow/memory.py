@@ -17,6 +17,7 @@ from awe.dataflow.request import Request
 from awe.dataflow.select import rows
 from awe.dataflow.state import State
 from awe.persist.canonical import canonical
+from awe.persist.touched import MARK, since
 
 if TYPE_CHECKING:
     from awe.dataflow.graph import Graph
@@ -48,8 +49,11 @@ class Remembered:
             return True
         if now[0] == self.seen[0]:
             return False
-        found = rows(graph.connection, f"select distinct sel from touched where seq>{self.seen[0]} limit {MOST_TOUCHED + 1}")
+        new = since(graph.connection, self.seen[0])
+        found = rows(graph.connection, f"select distinct sel from touched where {new} limit {MOST_TOUCHED + 1}")
         touched = [bytes(sel) for sel, in found]
+        if not touched:
+            return False
         if len(touched) > MOST_TOUCHED or not self.asked.isdisjoint(touched):
             return True
         return graph.changes.sweep.depends_on(self.oids, self.classes, touched)
@@ -81,9 +85,9 @@ class Memory:
 
 
 def stamp(connection: sa.Connection) -> tuple[int, int]:
-    """How much has been touched, and how many parameters were set."""
-    found = rows(connection, "select (select coalesce(max(seq),0) from touched),(select coalesce(max(id),0) from parameter_set)")
-    return found[0][0], found[0][1]
+    """How far changes have been seen, and how many parameters were set."""
+    seen, sets = rows(connection, f"select ({MARK[connection.dialect.name]}),(select count(*) from parameter_set)")[0]
+    return seen, sets
 
 
 def key_of(instance: Instance, options: Options, asked: Sequence[Request]) -> Hashable | None:

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from awe.errors import InstanceError
-from awe.persist.session import is_busy
+from awe.persist.failure import is_busy
 
 
 def watch(engine: sa.Engine) -> None:

@@ -19,10 +19,12 @@ from awe.fileserver import Store
 from awe.fileserver.batch import each
 from awe.persist import tables
 from awe.persist.guard import EDITED
-from awe.persist.insert import allocate, note_contents
+from awe.persist.insert import note_contents
 from awe.persist.names import get_or_create, make_identity
+from awe.persist.outbox import Outbox
 from awe.persist.rebuild import fill_candidates
 from awe.persist.rows import Row, write_rows
+from awe.persist.serial import allocate
 
 Content = dict[str, list[Row]]
 
@@ -177,7 +179,9 @@ class Importer:
         write_rows(self.connection, tables.object_, [self._object(row) for row in self._rewound()])
         for table in owned()[1:]:
             self._write(table)
-        note_contents(self.connection, {sha: size for sha, size, _ in self.content.get("file", [])})
+        outbox = Outbox(self.connection)
+        note_contents(outbox, {sha: size for sha, size, _ in self.content.get("file", [])})
+        outbox.send()
         self._history()
         self._jobs()
         fill_candidates(self.database, self.connection, sorted(self.added.values()))

@@ -15,13 +15,16 @@ from awe.persist.candidates import is_eligible
 from awe.persist.columns import Columns, checked
 from awe.persist.declare import natural_key, number_of
 from awe.persist.identity import level_of
-from awe.persist.insert import allocate, creation_dates, note_files, note_spans, touch
+from awe.persist.insert import note_files, note_spans
 from awe.persist.mapping import Mapped
 from awe.persist.mapping import Mapping as ClassMapping
+from awe.persist.outbox import Outbox
 from awe.persist.record import FileRow
 from awe.persist.rows import Row, columns_of, encoded, stream_rows
 from awe.persist.selector import class_name, selectors, span_of
+from awe.persist.serial import draw
 from awe.persist.session import Database, current
+from awe.persist.touched import touch
 from awe.persist.types import FOREVER, to_microseconds
 from awe.persist.values import values_of
 
@@ -72,8 +75,7 @@ class _Bulk:
                  files: Sequence[Sequence[FileRow]] | None, values: Sequence[bytes] | None) -> None:
         self.database, self.connection, self.columns, self.files = database, connection, columns, files
         self.cls, self.mapping, self.n = columns.cls, columns.cls.__mapping__, columns.length
-        self.oids = allocate(connection, self.n)
-        dates = creation_dates(self.n)
+        self.oids, dates = draw(connection, self.n)
         self.created = self._moments("creation_date", dates)
         self.anchor = self._moments("anchor", self.created)
         self.starts, self.ends = self._moments("timestamp_start", FOREVER[0]), self._moments("timestamp_end", FOREVER[1])
@@ -98,7 +100,9 @@ class _Bulk:
         self._write_candidates()
         if self.files:
             named = [(oid, file) for oid, each in zip(self.oids, self.files, strict=True) for file in each]
-            note_files(self.database, self.connection, named)
+            outbox = Outbox(self.connection)
+            note_files(outbox, named)
+            outbox.send()
         return self.oids
 
     # ------------------------------------------------------------------ columns

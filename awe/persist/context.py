@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from awe.errors import ForbiddenError, NotFoundError, QueryError
 from awe.persist import project, tables
 from awe.persist.identity import ASTROWISE, LEVELS, Identity
-from awe.persist.insert import touch
 from awe.persist.journal import Change, Line, note_change
 from awe.persist.judge import judge
 from awe.persist.mapping import Mapped
@@ -19,6 +18,7 @@ from awe.persist.publish import Publication, publish
 from awe.persist.release import Inside, Release, make_release, release_named, released, releases
 from awe.persist.session import Database, current
 from awe.persist.shadow import Shadow
+from awe.persist.touched import touch
 from awe.persist.undo import undo
 from awe.persist.user import User, somebody, users
 from awe.persist.view import Moment, When, look_through, shadow_at, shadow_now

@@ -11,13 +11,14 @@ from awe.persist import sharing, tables
 from awe.persist.candidates import candidate_rows, found_by, is_eligible
 from awe.persist.guard import EDITED
 from awe.persist.identity import ASTROWISE, LEVELS, Identity
-from awe.persist.insert import Root, note_spans, stamp, touch
+from awe.persist.insert import Root, note_spans, stamp
 from awe.persist.journal import Line, note_change
 from awe.persist.load import raw
 from awe.persist.project import managed_by, membership, number_of_project
 from awe.persist.publish import publish
 from awe.persist.rows import write_rows
 from awe.persist.session import Database, current
+from awe.persist.touched import touch
 from awe.persist.types import coerce
 
 FIELDS = ("is_valid", "timestamp_start", "timestamp_end", "privileges", "quality_flags", "project")

@@ -73,6 +73,21 @@ IF NEW.field = 'privileges' THEN UPDATE candidate SET privileges = becomes WHERE
 IF NEW.field = 'project' THEN UPDATE candidate SET project_id = becomes WHERE oid = NEW.oid; END IF;
 RETURN NEW; END $$"""
 
+#: The next dates, from the first on.  The lock is let go at the end of the inner block, which takes back nothing else: what a
+#: sequence is set to stays.
+MOMENTS = """CREATE OR REPLACE FUNCTION {prefix}moments(n bigint) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+DECLARE first bigint; BEGIN
+IF n NOT BETWEEN 1 AND 1000000000 THEN
+RAISE EXCEPTION 'awe: dates are given to 1 to 1000000000 things at once' USING ERRCODE = 'integrity_constraint_violation'; END IF;
+BEGIN
+PERFORM pg_advisory_xact_lock(hashtext('awe_clock'));
+first := greatest((extract(epoch FROM clock_timestamp()) * 1000000)::bigint, (SELECT last_value + 1 FROM clock_last_seq));
+PERFORM setval('clock_last_seq', first + n - 1);
+RAISE EXCEPTION 'given' USING ERRCODE = 'AWE01';
+EXCEPTION WHEN SQLSTATE 'AWE01' THEN NULL; END;
+RETURN first; END $$"""
+
 
 def texts(prefix: str, guarded: Sequence[Any], edited: Mapping[str, str], kept: Sequence[str], there: Collection[str],
           schema: str) -> dict[str, str]:
@@ -89,6 +104,8 @@ def texts(prefix: str, guarded: Sequence[Any], edited: Mapping[str, str], kept: 
     if "release_member" in there:
         bodies |= {"sealed": SEALED.format(prefix=prefix, schema=schema), "released": RELEASED.format(prefix=prefix, schema=schema)}
     found = {prefix + name: _noted(f"FUNCTION {prefix}{name}()", body) for name, body in bodies.items()}
+    if "clock" in there:
+        found[f"{prefix}moments"] = _noted(f"FUNCTION {prefix}moments(bigint)", MOMENTS.format(prefix=prefix, schema=schema))
 
     def add(table: str, what: str, when: str, function: str) -> None:
         name = f"{prefix}{table}_{what}"

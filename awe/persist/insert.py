@@ -2,8 +2,6 @@
 from __future__ import annotations
 
 import os
-import threading
-import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -17,9 +15,12 @@ from awe.persist.canonical import canonical, digest16
 from awe.persist.declare import number_of
 from awe.persist.identity import level_of
 from awe.persist.mapping import Mapped
+from awe.persist.outbox import Outbox
 from awe.persist.record import FileRow, Input, Record
-from awe.persist.rows import Row, class_rows, write_rows
+from awe.persist.rows import Row, class_rows
+from awe.persist.serial import draw
 from awe.persist.session import Database, current
+from awe.persist.touched import touch_with
 from awe.persist.types import FOREVER, to_microseconds
 from awe.persist.value import value_of
 
@@ -27,8 +28,6 @@ Rows = dict[sa.Table, list[Row]]
 
 #: The order in which tables are filled, so that nothing refers to a row that is not there yet; those of classes come second.
 AFTER = (tables.edge, tables.want, tables.candidate)
-#: The number of the advisory lock under which PostgreSQL counts `touched`, so that its numbers grow in the order of the commits.
-TOUCH_LOCK = number_of("touched")
 
 
 class Root(NamedTuple):
@@ -88,7 +87,7 @@ class _Writer:
 
     def __init__(self, database: Database, connection: sa.Connection, records: Sequence[Record]) -> None:
         self.database, self.connection, self.records = database, connection, records
-        self.oids = allocate(connection, len(records))
+        self.oids, self.dates = draw(connection, len(records))
         self.oid_of = {id(record.obj): oid for record, oid in zip(records, self.oids, strict=True)}
         self.inputs = sharing.read_inputs(database, connection, self._input_oids())
         self.roots: dict[int, Root] = {}
@@ -98,8 +97,7 @@ class _Writer:
 
     def write(self) -> None:
         """Write all rows, and let the objects be persistent after the commit."""
-        moments = creation_dates(len(self.records))
-        for record, oid, moment in zip(self.records, self.oids, moments, strict=True):
+        for record, oid, moment in zip(self.records, self.oids, self.dates, strict=True):
             self.roots[oid] = self._root(record, oid, moment)
             self.found[oid] = found_by(record.obj, self.database.key_sets)
         touched: set[bytes] = set()
@@ -117,13 +115,15 @@ class _Writer:
         rows = self.rows
         rows[tables.edge].sort()
         rows[tables.candidate].sort()
-        write_rows(self.connection, tables.object_, list(self.roots.values()))
+        outbox = Outbox(self.connection)
+        outbox.rows(tables.object_, list(self.roots.values()))
         for table in [table for table in rows if table not in AFTER]:
-            write_rows(self.connection, table, rows[table])
+            outbox.rows(table, rows[table])
         for table in AFTER:
-            write_rows(self.connection, table, rows[table])
-        note_files(self.database, self.connection, self.files)
-        touch(self.connection, touched)
+            outbox.rows(table, rows[table])
+        note_files(outbox, self.files)
+        touch_with(outbox, touched)
+        outbox.send()
         note_spans(self.database, self.connection, {row[1] for row in rows[tables.candidate]})
 
     def _input_oids(self) -> set[int]:
@@ -205,42 +205,9 @@ class _Writer:
         return (root.oid, number_of(each.slot), each.pos, oid, sel, root.anchor if each.at is None else each.at, value, each.per)
 
 
-def allocate(connection: sa.Connection, count: int) -> list[int]:
-    """Row numbers for new objects, inside a transaction; those of deleted objects are not given again."""
-    if connection.dialect.name == "postgresql":
-        rows = connection.exec_driver_sql("SELECT nextval('object_oid_seq') FROM generate_series(1, %s)", (count,))
-        return [row[0] for row in rows]
-    statement = "SELECT max(m) FROM (SELECT max(oid) m FROM object UNION ALL SELECT max(oid) FROM change)"
-    last = connection.exec_driver_sql(statement).scalar() or 0
-    return list(range(last + 1, last + 1 + count))
-
-
-_moment_lock = threading.Lock()
-_last_moment = 0
-
-
-def creation_dates(count: int) -> range:
-    """Moments for `count` new objects: now, and no two in this process the same, so that the later one wins."""
-    global _last_moment
-    with _moment_lock:
-        first = max(time.time_ns() // 1000, _last_moment + 1)
-        _last_moment = first + count - 1
-    return range(first, first + count)
-
-
 def stamp(moment: Any, default: int) -> int:
     """A moment as the database keeps it."""
     return default if moment is None else moment if isinstance(moment, int) else to_microseconds(moment)
-
-
-def touch(connection: sa.Connection, sels: set[bytes]) -> None:
-    """Note that what can be found under these digests has changed."""
-    if not sels:
-        return
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (TOUCH_LOCK,))
-    mark = "?" if connection.dialect.name == "sqlite" else "%s"
-    connection.exec_driver_sql(f"INSERT INTO touched (sel) VALUES ({mark})", [(sel,) for sel in sorted(sels)])
 
 
 def note_spans(database: Database, connection: sa.Connection, spans: set[int]) -> None:
@@ -249,21 +216,16 @@ def note_spans(database: Database, connection: sa.Connection, spans: set[int]) -
         database.names.number(connection, tables.span, {"span": span}, length=1 << span)
 
 
-def note_files(database: Database, connection: sa.Connection, files: Sequence[tuple[int, FileRow]]) -> None:
+def note_files(outbox: Outbox, files: Sequence[tuple[int, FileRow]]) -> None:
     """Keep the rows of files, by the row number of their object, and of their contents, which objects may share."""
-    if not files:
-        return
-    write_rows(connection, tables.object_file, [(oid, file.role, file.ext, bytes.fromhex(file.sha256), file.global_name)
-                                                for oid, file in files])
-    note_contents(connection, {bytes.fromhex(file.sha256): file.size for _, file in files})
+    outbox.rows(tables.object_file, [(oid, file.role, file.ext, bytes.fromhex(file.sha256), file.global_name) for oid, file in files])
+    note_contents(outbox, {bytes.fromhex(file.sha256): file.size for _, file in files})
 
 
-def note_contents(connection: sa.Connection, sizes: Mapping[bytes, int]) -> None:
+def note_contents(outbox: Outbox, sizes: Mapping[bytes, int]) -> None:
     """Keep the rows of contents: SHA-256 -> size; one that is known stays."""
-    statement = (f"INSERT INTO file (sha256, size) VALUES ({'?, ?' if connection.dialect.name == 'sqlite' else '%s, %s'}) "
-                 "ON CONFLICT DO NOTHING")
-    if sizes:
-        connection.exec_driver_sql(statement, sorted(sizes.items()))
+    marks = "?, ?" if outbox.connection.dialect.name == "sqlite" else "%s, %s"
+    outbox.run(f"INSERT INTO file (sha256, size) VALUES ({marks}) ON CONFLICT DO NOTHING", sorted(sizes.items()))
 
 
 def _attach(database: Database, written: list[tuple[Mapped, Root, dict[str, int | None]]]) -> None:

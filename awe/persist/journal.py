@@ -11,11 +11,13 @@ import sqlalchemy as sa
 from awe.persist import tables
 from awe.persist.among import among, numbers
 from awe.persist.guard import EDITED
-from awe.persist.insert import creation_dates
 from awe.persist.rows import write_rows
+from awe.persist.serial import moments
 from awe.persist.types import from_microseconds
 
 COLUMNS = ("oid", "field", "old", "new", "who", "when", "why", "undo_of")
+#: The lock of PostgreSQL under which lines are written, so that numbers and moments grow in the order of the commits.
+LOCK = "SELECT pg_advisory_xact_lock(hashtext('awe_change'))"
 
 
 
@@ -36,7 +38,9 @@ def note_change(connection: sa.Connection, line: Line, who: int, why: str) -> No
 
 def note_changes(connection: sa.Connection, lines: Sequence[Line], who: int, why: str) -> None:
     """Write lines of one moment, which the database applies to their objects (see `guard`)."""
-    (when,) = creation_dates(1)
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(LOCK)
+    (when,) = moments(connection)
     write_rows(connection, tables.change, [(line.oid, line.field, _text(line.old), _text(line.new), who, when, why, line.undo_of)
                                            for line in lines], COLUMNS)
 

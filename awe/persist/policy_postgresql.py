@@ -114,6 +114,7 @@ def policies(owned: Sequence[Any], there: Collection[str]) -> dict[tuple[str, st
     for table in GOING_ON:
         add(table, KNOWN, KNOWN, KNOWN, KNOWN)
     add("awe_user", "true")
+    add("clock", "true")
     add("project", "true", KNOWN, None, f"id = ANY ({MANAGED})")
     alone = "NOT EXISTS (SELECT 1 FROM project_member m WHERE m.project_id = project_member.project_id)"
     managed = f"project_id = ANY ({MANAGED})"

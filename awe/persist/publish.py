@@ -17,13 +17,13 @@ from awe.errors import ForbiddenError, NotFoundError, QueryError
 from awe.persist import tables
 from awe.persist.among import among, numbers
 from awe.persist.identity import ASTROWISE, LEVELS, MYDB, PROJECT, WORLD, all_readers_see, level_of
-from awe.persist.insert import touch
 from awe.persist.journal import Line, note_changes
 from awe.persist.load import ROOT
 from awe.persist.mapping import class_of
 from awe.persist.project import managed_by, membership
 from awe.persist.release import released
 from awe.persist.session import Database, current
+from awe.persist.touched import touch
 from awe.persist.user import somebody
 
 #: From the objects down to what its readers at the new level could not see; there it ends, since those see all below.

@@ -10,11 +10,12 @@ from awe.persist import batch, tables
 from awe.persist.among import among, numbers
 from awe.persist.candidates import candidate_rows, found_by, is_eligible
 from awe.persist.identity import EVERYBODY
-from awe.persist.insert import Root, note_spans, touch
+from awe.persist.insert import Root, note_spans
 from awe.persist.load import by_class, read_class
 from awe.persist.mapping import OBJECTS, UNKNOWN, Mapped, class_of
 from awe.persist.rows import Row, write_rows
 from awe.persist.session import Database
+from awe.persist.touched import touch
 
 BLOCK = 2000
 

@@ -19,9 +19,9 @@ from awe.errors import ForbiddenError, NotFoundError, QueryError, did_you_mean
 from awe.persist import tables
 from awe.persist.among import among, numbers
 from awe.persist.identity import LEVELS, Identity, all_readers_see
-from awe.persist.insert import creation_dates
 from awe.persist.load import load
 from awe.persist.names import checked_name
+from awe.persist.serial import moments
 from awe.persist.session import Database, current
 from awe.persist.shadow import Shadow
 from awe.persist.sharing import Reader
@@ -158,7 +158,7 @@ def _write(database: Database, connection: sa.Connection, who: Identity, name: s
     check_readers(database, connection, who, members)
     connection.execute(sa.insert(tables.release_member), [{"release_id": number, "oid": oid} for oid in members])
     connection.execute(sa.insert(kept), {
-        "id": number, "name": name, "why": why, "moment": from_microseconds(creation_dates(1)[0]), "size": len(members),
+        "id": number, "name": name, "why": why, "moment": from_microseconds(moments(connection)[0]), "size": len(members),
         "privileges": who.privileges, "project_id": who.project_id, "creator_id": who.user_id})
 
 

@@ -17,7 +17,7 @@ from awe.persist.identity import Identity
 #: Tables that users add to, and those whose rows they also take away or change; the rest they read.
 ALL = "INSERT, UPDATE, DELETE"
 CHANGED = {tables.project.name: "INSERT, UPDATE", tables.project_member.name: ALL, tables.run.name: ALL, tables.job.name: ALL,
-           tables.lease.name: ALL, tables.user.name: ""}
+           tables.lease.name: ALL, tables.user.name: "", tables.clock.name: ""}
 #: Rows of these are shared or are history; the triggers refuse too.
 NEVER_DELETED = {table.name for table in (tables.change, tables.scope, tables.recipe, tables.parameters, tables.parameter_set,
                                           tables.class_, tables.span, tables.touched, tables.file, tables.key_set,

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from awe.persist.declare import number_of
+from awe.persist.failure import translated
 from awe.persist.mapping import Mapped, Mapping
 from awe.persist.types import to_microseconds
 
@@ -56,7 +57,7 @@ def _copy(connection: sa.Connection, table: str, names: Iterable[str], rows: Ite
         target = f"awe_copy_{table}"[:63]
         connection.exec_driver_sql(f'CREATE TEMP TABLE "{target}" (LIKE "{table}" INCLUDING DEFAULTS) ON COMMIT DROP')
     cursor: Any = connection.connection.cursor()
-    with cursor, cursor.copy(f'COPY "{target}" ({columns}) FROM STDIN') as copy:
+    with translated(connection, target), cursor, cursor.copy(f'COPY "{target}" ({columns}) FROM STDIN') as copy:
         for row in rows:
             copy.write_row(row)
     if target != table:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import math
 import random
 import threading
 import time
@@ -19,15 +20,16 @@ import sqlalchemy as sa
 from awe.errors import ForbiddenError, InstanceError, NotFoundError, SchemaError, TransientError
 from awe.persist import filesystem, guard, keysets, names, role, tables
 from awe.persist.branches import refuse_newer
+from awe.persist.failure import explain, is_busy
 from awe.persist.identity import Identity
 
 T = TypeVar("T")
 
 BUSY_SECONDS = 30.0
+#: A connection that was not used for so long is asked whether its server still answers before it is used again.
+REST_SECONDS = 0.5
 SNAPSHOT = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ"}
 WRITE = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "BEGIN"}
-RETRIED_STATES = {"40001", "40P01", "55P03"}
-MISSING_STATES = {"42P01", "42703"}
 
 _default: Database | None = None
 _current: contextvars.ContextVar[Database | None] = contextvars.ContextVar("awe_database", default=None)
@@ -326,13 +328,15 @@ def open_engine(url: str, *, durable: bool = False, create: bool = True) -> sa.E
         raise InstanceError(f"{parsed.render_as_string()}: only SQLite and PostgreSQL are supported")
     if parsed.get_backend_name() == "postgresql":
         options = {} if "options" in parsed.query else {"options": "-c jit=off"}  # to compile costs more than short statements take
-        server = sa.create_engine(parsed, isolation_level="AUTOCOMMIT", pool_pre_ping=True, connect_args=options)
-        sa.event.listen(server, "handle_error", explain_missing)
+        server = sa.create_engine(parsed, isolation_level="AUTOCOMMIT", connect_args=options)
+        sa.event.listen(server, "handle_error", explain)
+        sa.event.listen(server, "checkin", note_rest)
+        sa.event.listen(server, "checkout", see_that_it_lives)
         return server
     filesystem.check_sqlite_path(parsed.database, create=create)
     engine = sa.create_engine(parsed, isolation_level="AUTOCOMMIT", connect_args={"timeout": BUSY_SECONDS, "cached_statements": 512})
 
-    sa.event.listen(engine, "handle_error", explain_missing)
+    sa.event.listen(engine, "handle_error", explain)
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _: Any) -> None:
@@ -342,22 +346,15 @@ def open_engine(url: str, *, durable: bool = False, create: bool = True) -> sa.E
     return engine
 
 
-def explain_missing(context: sa.ExceptionContext) -> None:
-    """Say which command helps when a table or column is not there, and what a guard of the database refuses."""
-    text = str(context.original_exception)
-    state = getattr(context.original_exception, "sqlstate", None)
-    if state == "42501" and "awe: " not in text:
-        raise ForbiddenError(f"the database does not allow it ({text.splitlines()[0]}); `awe project show` says who may do what for a "
-                             "project, and its owner adds users") from context.original_exception
-    if "awe: " in text and (state == "42501" or isinstance(context.sqlalchemy_exception, sa.exc.IntegrityError)):
-        raise ForbiddenError(text.splitlines()[0].split("awe: ", 1)[1]) from context.original_exception
-    if state in MISSING_STATES or "no such table" in text or "no such column" in text or "has no column named" in text:
-        raise SchemaError(f"the database does not have what the code asks for ({text.splitlines()[0]}); "
-                          "`awe db check` tells what differs, `awe db upgrade` brings it up to date") from context.original_exception
+def note_rest(_: Any, record: Any) -> None:
+    """Note since when a connection is not used."""
+    record.info["awe_rests"] = time.monotonic()
 
 
-def is_busy(error: sa.exc.OperationalError) -> bool:
-    """Whether trying again may help: a lock, or a conflict with another transaction."""
-    if getattr(error.orig, "sqlstate", None) in RETRIED_STATES:
-        return True
-    return "database is locked" in str(error.orig) or "database table is locked" in str(error.orig)
+def see_that_it_lives(driver: Any, record: Any, _: Any) -> None:
+    """Ask a connection that was not used for a while whether its server still answers; otherwise another is opened."""
+    if time.monotonic() - record.info.get("awe_rests", math.inf) > REST_SECONDS:
+        try:
+            driver.execute("")
+        except Exception as error:
+            raise sa.exc.InvalidatePoolError from error

@@ -189,6 +189,13 @@ touched = sa.Table(
     "touched", metadata,
     sa.Column("seq", RowId, primary_key=True, doc="grows with every insert into or change of candidates"),
     sa.Column("sel", Digest, nullable=False),
+    sa.Column("xid", sa.BigInteger, nullable=False, server_default="0", doc="number of the transaction, on PostgreSQL"),
+    sa.Index("ix_touched_xid", "xid", sqlite_where=sa.text("xid <> 0")),
+)
+
+clock = sa.Table(
+    "clock", metadata,
+    sa.Column("last", RowId, primary_key=True, doc="the last moment that was given to something new; PostgreSQL has its sequence alone"),
 )
 
 run = sa.Table(

@@ -19,9 +19,10 @@ import sqlalchemy as sa
 from awe.errors import ForbiddenError, QueryError, TransientError
 from awe.persist import role
 from awe.persist.identity import Identity
-from awe.persist.insert import creation_dates
+from awe.persist.serial import latest
 from awe.persist.session import SNAPSHOT, Database, current, using
 from awe.persist.shadow import Cast, Shadow, cast, lift
+from awe.persist.touched import mark, since
 from awe.persist.types import from_microseconds, to_microseconds
 
 T = TypeVar("T")
@@ -31,7 +32,7 @@ MOST_KEPT = 2
 #: How often temporary tables are made anew, while others edit without pause.
 TRIES = 5
 STAMP = "SELECT (SELECT coalesce(max(seq), 0) FROM change), {touched}"
-TOUCHED = "(SELECT coalesce(max(seq), 0) FROM touched)"
+TOUCHED = "(SELECT count(*) FROM touched WHERE {since})"
 
 
 class View(Database):
@@ -54,7 +55,7 @@ class View(Database):
         self._connection: sa.Connection | None = None
         self._cast = Cast()
         self._seen: Any = None
-        self._made_at = 0
+        self._latest = self._mark = 0
         self._depth = 0
 
     @property
@@ -114,8 +115,9 @@ class View(Database):
     def _stamp(self, connection: sa.Connection) -> tuple[Any, ...]:
         """What the temporary tables depend on: edits, who looks, and new objects where these would be seen too."""
         moment = self.shadow.moment
-        live = moment is None or moment >= self._made_at
-        row = connection.exec_driver_sql(STAMP.format(touched=TOUCHED if live else "0")).one()
+        live = moment is None or moment > self._latest
+        new = TOUCHED.format(since=since(connection, self._mark)) if live else "0"
+        row = connection.exec_driver_sql(STAMP.format(touched=new)).one()
         return (*row, self.identity.user_id, self.identity.projects)
 
     def _open(self) -> None:
@@ -124,7 +126,7 @@ class View(Database):
             if self._base.roles:
                 role.act(connection, self.identity)
             connection.exec_driver_sql(SNAPSHOT[self.dialect])
-            self._made_at = creation_dates(1)[0]
+            self._latest, self._mark = latest(connection), mark(connection)
             self._seen = self._stamp(connection)
             self._cast = cast(connection, self.shadow)
             connection.exec_driver_sql("COMMIT")

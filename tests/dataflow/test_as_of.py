@@ -12,7 +12,7 @@ from awe.dataflow.state import State
 from awe.errors import ForbiddenError, NotFoundError, QueryError
 from awe.persist.context import context
 from awe.persist.edit import edit
-from awe.persist.insert import creation_dates
+from awe.persist.serial import moments
 from awe.persist.session import current, using
 from awe.persist.types import from_microseconds
 from awe.persist.view import MOST_KEPT
@@ -25,7 +25,7 @@ from tests.dataflow.world import World
 
 def now() -> int:
     """A moment after all that has been done, and before all that comes."""
-    return creation_dates(1)[0]
+    return current().base.write(moments)[0]
 
 
 class Remembered(History):

@@ -15,11 +15,12 @@ from awe.persist import mapping, role, tables
 from awe.persist.context import context
 from awe.persist.dbobject import DBObject
 from awe.persist.edit import edit
-from awe.persist.insert import creation_dates, insert
+from awe.persist.insert import insert
 from awe.persist.judge import twins
 from awe.persist.lineage import ancestors, descendants, tell_everything
 from awe.persist.load import load, read
 from awe.persist.record import FileRow, Record
+from awe.persist.serial import latest
 from awe.persist.session import Database, connect, using
 from awe.persist.shadow import as_of
 from awe.persist.user import add_user
@@ -209,7 +210,7 @@ def test_rows_by_number(world, user):
             assert found == world.all(user)
         text = set(connection.exec_driver_sql(f"SELECT oid FROM object o WHERE {database.identity.visible_text('o')}").scalars())
         assert text & world.every() == world.all(user)
-    with database.snapshot() as connection, as_of(connection, creation_dates(1)[0]):
+    with database.snapshot() as connection, as_of(connection, latest(connection)):
         found = set(connection.scalars(sa.select(tables.object_.c.oid).where(database.identity.visible(tables.object_))))
         assert found & world.every() == world.all(user)
 
@@ -273,7 +274,7 @@ def test_every_table_has_its_policies(world):
             "WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace GROUP BY 1, 2").all()
     engine.dispose()
     assert {name for name, _, opened in rows if opened} == {
-        "awe_user", "project", "project_member", "class", "key_set", "parameters", "recipe", "scope", "span", "touched"}
+        "awe_user", "project", "project_member", "class", "key_set", "parameters", "recipe", "scope", "span", "touched", "clock"}
     assert {name for name, secured, _ in rows if not secured} == set()
 
 

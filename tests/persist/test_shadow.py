@@ -12,7 +12,8 @@ from awe.errors import AweError
 from awe.persist import tables
 from awe.persist.context import context
 from awe.persist.edit import edit
-from awe.persist.insert import creation_dates
+from awe.persist.serial import moments
+from awe.persist.session import current
 from awe.persist.shadow import as_of
 from awe.persist.types import from_microseconds
 
@@ -22,7 +23,7 @@ RAW = [sa.type_coerce(column, sa.types.NullType()) for column in tables.candidat
 
 def now() -> int:
     """A moment after all that has been done, and before all that comes."""
-    return creation_dates(1)[0]
+    return current().base.write(moments)[0]
 
 
 def candidates(connection) -> dict:
