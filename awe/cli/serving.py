@@ -23,7 +23,8 @@ from awe.services.resolver import Resolver
 
 #: How uvicorn is set for the pages.
 SETTINGS: dict[str, Any] = {"http": SendfileProtocol, "loop": "asyncio", "ws": "none", "lifespan": "on", "access_log": False,
-                            "server_header": False, "log_level": "warning", "timeout_keep_alive": 15}
+                            "server_header": False, "log_level": "warning", "timeout_keep_alive": 15,
+                            "h11_max_incomplete_event_size": 1 << 18}
 
 
 def serve_pages(options: Namespace) -> int:

@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from awe.services import openapi, pages
 from awe.services.assets import Assets
@@ -35,6 +36,18 @@ def all_pages() -> list[Page]:
     return found
 
 
+class Crossroads:
+    """The endpoints at one path, by method."""
+
+    def __init__(self, endpoints: dict[str, Endpoint]) -> None:
+        self.endpoints = endpoints
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Go on to the one that is asked."""
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        await self.endpoints[method](scope, receive, send)
+
+
 def create_app(house: House) -> Starlette:
     """The ASGI application that serves an instance."""
     listed, assets, limiter = all_pages(), Assets(), anyio.CapacityLimiter(AT_ONCE)
@@ -45,11 +58,12 @@ def create_app(house: House) -> Starlette:
     async def document(request: Request) -> Response:
         return JSONResponse(described)
     routes.append(Route("/api/openapi.json", document, methods=["GET"], name="openapi"))
+    ways: dict[str, dict[str, Endpoint]] = {}
     for page in listed:
         for path, is_api in ((page.path, False), (page.twin, True)):
             if path:
-                endpoint = Endpoint(house, cookies, renderer, page, limiter, is_api=is_api)
-                routes.append(Route(path, endpoint, methods=[page.method], name=f"api {page.name}" if is_api else page.name))
+                ways.setdefault(path, {})[page.method] = Endpoint(house, cookies, renderer, page, limiter, is_api=is_api)
+    routes += [Route(path, Crossroads(endpoints), methods=list(endpoints), name=path) for path, endpoints in ways.items()]
 
     async def refused(request: Request, error: Exception) -> Response:
         return renderer.failure(request, error, is_api=request.url.path.startswith("/api/"))

@@ -96,10 +96,10 @@ class Asked:
         return self.identity
 
 
-def read_values(page: Page, texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def read_values(page: Page, texts: Mapping[str, Sequence[str]], *, strict: bool = False) -> dict[str, Any]:
     """The parameters of a page in their types; raises QueryError for what is not known or cannot be."""
     known = page.all_parameters
     for name in texts:
         if name not in known:
             raise QueryError(f"{name[:40]!r} is no parameter of this page{did_you_mean(name[:40], known)}")
-    return {name: one.read(list(texts.get(name, ()))) for name, one in known.items()}
+    return {name: one.read(list(texts.get(name, ())), strict=strict) for name, one in known.items()}

@@ -51,19 +51,22 @@ class Parameter:
     longest: int = LONGEST
     of: str = ""
 
-    def read(self, texts: Sequence[str]) -> Any:
-        """The value that these texts give; raises QueryError."""
-        if self.several:
-            if len(texts) > MOST:
-                raise QueryError(f"{self.name} was given {len(texts)} times; at most {MOST} are read")
-            return [self.one(text) for text in texts]
-        if len(texts) > 1:
+    def read(self, texts: Sequence[str], *, strict: bool = False) -> Any:
+        """The value that these texts give; raises QueryError.
+
+        A field of a form that was left empty was not given, unless it takes a text; programs, with whom we are `strict`, leave it out.
+        """
+        if self.several and len(texts) > MOST:
+            raise QueryError(f"{self.name} was given {len(texts)} times; at most {MOST} are read")
+        if not self.several and len(texts) > 1:
             raise QueryError(f"{self.name} was given {len(texts)} times; give it once")
-        if not texts or (texts[0] == "" and self.type is not str):
+        if not texts or (texts[0] == "" and self.type is not str and not strict and not self.several):
             if self.required:
                 raise QueryError(f"{self.name} is missing: {self.doc}")
-            return self.default
-        return self.one(texts[0])
+            return [] if self.several else self.default
+        if strict and "" in texts and self.type is bool:
+            raise QueryError(f"{self.name} is empty; give yes or no, or leave it out")
+        return [self.one(text) for text in texts] if self.several else self.one(texts[0])
 
     def one(self, text: str) -> Any:
         """One text in the type of the parameter, within its limits."""
@@ -112,7 +115,14 @@ class Parameter:
             found["maximum"] = self.at_most
         if self.default is not None and not self.several:
             found["default"] = self.default
-        return {"type": "array", "items": found, "maxItems": MOST} if self.several else found
+        few = {"minItems": 1} if self.required else {}
+        return {"type": "array", "items": found, "maxItems": MOST, **few} if self.several else found
+
+    def is_like(self, value: Any) -> bool:
+        """Whether a value of JSON has the type that it should."""
+        if isinstance(value, bool) or self.type is bool:
+            return isinstance(value, bool) and self.type is bool
+        return isinstance(value, int | float if self.type is float else int if self.type is int else str)
 
 
 WANTED = {str: "a text", int: "a whole number", float: "a number", bool: "yes or no",

@@ -48,7 +48,7 @@ class Endpoint:
         tally.current.set(counted)
         try:
             if len(request.scope.get("query_string", b"")) > LONGEST_QUERY:
-                raise Refused(413, f"an address has at most {LONGEST_QUERY} characters after its question mark")
+                raise Refused(400, f"an address has at most {LONGEST_QUERY} characters after its question mark")
             body = await body_of(request) if request.method not in ("GET", "HEAD") else b""
         except Refused as error:
             return self.renderer.failure(request, error, is_api=self.is_api)
@@ -64,7 +64,7 @@ class Endpoint:
         who: Asker | None = None
         try:
             who = asker(self.house, self.cookies, request)
-            return self.answer(request, who, texts_of(request, body))
+            return self.answer(request, who, texts_of(request, body, self.page))
         except Exception as error:
             status = status_of(error)
             if status is None:
@@ -82,8 +82,8 @@ class Endpoint:
         if page.needs_user and who.identity.is_anonymous:
             raise Refused(401, "this is for those who are logged in; log in, or show a token")
         check_form(self.cookies, who, page, request, token)
-        asked = Asked(self.house, page, who.identity, who.session, read_values(page, texts), texts, self.is_api, who.may_edit,
-                      request.headers, request.method == "GET", request.client.host if request.client else "")
+        asked = Asked(self.house, page, who.identity, who.session, read_values(page, texts, strict=self.is_api), texts, self.is_api,
+                      who.may_edit, request.headers, request.method == "GET", request.client.host if request.client else "")
         with self.house.seen_by(who.identity) as instance:
             asked._instance = instance
             found = page.answer(asked)

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from awe.services.failures import Refused
+from awe.services.page import Page
 
 #: How much a form may hold, in bytes and in fields.
 LARGEST, MOST_FIELDS = 1 << 20, 2000
@@ -32,14 +33,14 @@ async def body_of(request: Request) -> bytes:
     return bytes(found)
 
 
-def texts_of(request: Request, body: bytes) -> Texts:
+def texts_of(request: Request, body: bytes, page: Page) -> Texts:
     """All parameters by name, as texts."""
     found: Texts = defaultdict(list)
     query = request.scope.get("query_string", b"").decode("latin-1")
     for name, text in pairs(query):
         found[name].append(text)
     if request.method not in ("GET", "HEAD"):
-        for name, texts in sent(request.headers.get("content-type", ""), body).items():
+        for name, texts in sent(request.headers.get("content-type", ""), body, page).items():
             found[name].extend(texts)
     for name, value in request.path_params.items():
         found[name] = [str(value)]
@@ -56,13 +57,13 @@ def pairs(text: str) -> list[tuple[str, str]]:
         raise Refused(400, f"more than {MOST_FIELDS} fields were sent") from None
 
 
-def sent(kind: str, body: bytes) -> Mapping[str, Sequence[str]]:
+def sent(kind: str, body: bytes, page: Page) -> Mapping[str, Sequence[str]]:
     """What a body says."""
     kind = kind.split(";")[0].strip().lower()
     if not body:
         return {}
     if kind == "application/json":
-        return json_fields(body)
+        return json_fields(body, page)
     if kind == "application/x-www-form-urlencoded":
         found: Texts = defaultdict(list)
         for name, text in pairs(body.decode("latin-1")):
@@ -71,16 +72,21 @@ def sent(kind: str, body: bytes) -> Mapping[str, Sequence[str]]:
     raise Refused(415, f"{kind or 'a body of no kind'!r} was sent; send application/json or a form")
 
 
-def json_fields(body: bytes) -> Mapping[str, Sequence[str]]:
-    """The members of a JSON object: texts, numbers, truth values, or lists of them."""
+def json_fields(body: bytes, page: Page) -> Mapping[str, Sequence[str]]:
+    """The members of a JSON object: texts, numbers, truth values, or lists of them, each of the type that it should be."""
     try:
         held = json.loads(body, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
         raise Refused(400, f"the body is no JSON: {str(error)[:100]}") from None
     if not isinstance(held, dict):
         raise Refused(400, "the body is JSON, but no object of names and values")
-    return {name: [plain_text(name, one) for one in (value if isinstance(value, list) else [value])]
-            for name, value in held.items() if value is not None}
+    known = page.all_parameters
+    for name, value in held.items():
+        one = known.get(name)
+        if one is not None and (isinstance(value, list) != one.several or not all(map(one.is_like, value if one.several else [value]))):
+            wanted = f"{'a list of ' if one.several else ''}{one.type.__name__}"
+            raise Refused(400, f"{name} is {json.dumps(value)[:40]} in JSON, and should be {wanted}")
+    return {name: [plain_text(name, one) for one in (value if isinstance(value, list) else [value])] for name, value in held.items()}
 
 
 def refuse(word: str) -> Any:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
 from awe.cli.instance import make_instance
@@ -16,7 +17,7 @@ from awe.persist.edit import edit
 from awe.persist.insert import insert
 from awe.persist.record import FileRow, Record
 from awe.persist.user import add_user
-from awe.services import tokens
+from awe.services import accounts, tokens
 from awe.services.app import create_app
 from awe.services.house import House, open_house
 from awe.targets import Chip, Filter, Instrument, MasterBias
@@ -86,15 +87,17 @@ def furnish(served: Served) -> None:
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The house, once for each kind of database and module."""
     home = tmp_path_factory.mktemp("served") / "home"
+    accounts._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)  # what is tested is not how long it takes
+    accounts._nobody = accounts._hasher.hash("nobody")
     database = "sqlite:///awe.db" if request.param == "sqlite" else new_database(postgresql_server())
     make_instance(Config(home=home, database=database, user="ann", project="secret"))
     found = Served(None, None, home)  # type: ignore[arg-type]
     furnish(found)
     found.house = open_house(home)
     assert found.house.instance.database.roles == (request.param == "postgresql")
-    found.client = TestClient(create_app(found.house), follow_redirects=False, raise_server_exceptions=True)
+    found.client = TestClient(create_app(found.house), follow_redirects=False)
     for user, project in (("ann", "secret"), ("bob", "secret"), ("eve", "open")):
         found.tokens[user] = tokens.give(home, user, project, may_edit=True)
         found.house.accounts.set_password(user, PASSWORD)
-    yield found
-    found.house.close()
+    with found.client:  # one event loop for all requests; the house is closed in the end
+        yield found

@@ -16,6 +16,7 @@ from pathlib import Path
 import uvicorn
 
 from awe.cli.instance import make_instance
+from awe.cli.serving import SETTINGS
 from awe.config import Config
 from awe.services import tokens
 from awe.services.app import create_app
@@ -23,7 +24,7 @@ from awe.services.house import open_house
 from tests.services.conftest import Served, furnish
 
 #: Which answers to what fits the schema are no failures: names and values that a schema does not know may still be refused.
-SETTINGS = """[checks.positive_data_acceptance]
+EXPECTED = """[checks.positive_data_acceptance]
 expected-statuses = ["2xx", "3xx", 400, 401, 403, 404, 409, 422, 429]
 """
 
@@ -42,11 +43,11 @@ def main(examples: int = 50) -> int:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        server = uvicorn.Server(uvicorn.Config(create_app(open_house(home)), port=port, log_level="warning"))
+        server = uvicorn.Server(uvicorn.Config(create_app(open_house(home)), port=port, **SETTINGS))
         threading.Thread(target=server.run, daemon=True).start()
         while not server.started:
             time.sleep(0.05)
-        (Path(folder) / "schemathesis.toml").write_text(SETTINGS)
+        (Path(folder) / "schemathesis.toml").write_text(EXPECTED)
         words = [program, "run", f"http://127.0.0.1:{port}/api/openapi.json", "--checks", "all", "--max-examples", str(examples),
                  "-H", f"Authorization: Bearer {token}"]
         done = subprocess.run(words, cwd=folder, check=False).returncode

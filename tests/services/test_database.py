@@ -100,7 +100,7 @@ def test_what_is_hostile_is_refused_and_never_echoed_as_markup(served: Served, n
     for text in HOSTILE:
         for path in ("name", "privileges", "creation_date", "object_id", "value") if name == "value" else ("name",):
             sent = {"path": path, "op": "==", "value": "x", "to": "", name: text.encode("utf8", "surrogatepass")}
-            for url in ("/database/Filter", URL):
+            for url in ("/database/Filter", URL) if "<" in text else (URL,):
                 answer = served.client.get(f"{url}?{urlencode(sent)}", headers=served.headers("ann"))
                 assert answer.status_code < 500, (url, sent, answer.text[:400])
                 assert "<script>alert" not in answer.text or "html" not in answer.headers["content-type"], sent

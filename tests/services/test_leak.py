@@ -15,6 +15,8 @@ from awe.services.page import Page
 from tests.services.conftest import LEAST, LEVELS, Served
 
 PAGES = {page.name: page for page in all_pages()}
+#: So many requests of one page try its optional parameters too.
+MOST = 80
 PLAIN: dict[type, str] = {str: "x", int: "1", float: "1", bool: "yes"}
 
 
@@ -49,8 +51,14 @@ def requests(served: Served, page: Page) -> list[tuple[str, str, dict[str, str]]
             given = dict(zip(needed, chosen, strict=True))
             filled = path.format(**{name: given[name] for name in page.in_path})
             rest = {name: value for name, value in given.items() if name not in page.in_path}
-            found += [(page.method, filled, {**rest, **extra}) for extra in (more if len(found) < 200 else more[:1])]
+            found += [(page.method, filled, {**rest, **extra}) for extra in (more if len(found) < MOST else more[:1])]
     return found
+
+
+def as_json(one: Parameter, value: str) -> Any:
+    """A value as a program sends it."""
+    typed = value == "yes" if one.type is bool else one.type(value) if one.type in (int, float) else value
+    return [typed] if one.several else typed
 
 
 def said(answer: Any, given: dict[str, str], path: str) -> bytes:
@@ -66,7 +74,9 @@ def said(answer: Any, given: dict[str, str], path: str) -> bytes:
 def test_what_is_hidden_is_nowhere(served: Served, name: str, user: str) -> None:
     hidden = [level for level in LEVELS if level < LEAST[user]]
     for method, path, given in requests(served, PAGES[name]):
-        sent = {"params": given} if method == "GET" else {"json": given} if path.startswith("/api") else {"data": given}
+        sent = {"params": given} if method == "GET" else {"data": given}
+        if method == "POST" and path.startswith("/api"):
+            sent = {"json": {key: as_json(PAGES[name].all_parameters[key], value) for key, value in given.items()}}
         answer = served.client.request(method, path, headers=served.headers(user), **sent)
         assert answer.status_code < 500, (path, given, answer.text[:500])
         text = said(answer, given, path)
