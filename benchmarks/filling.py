@@ -16,9 +16,10 @@ from awe.dataflow.request import Request
 from awe.persist import tables
 from awe.persist.candidates import candidate_rows, found_by, is_eligible
 from awe.persist.declare import number_of
-from awe.persist.insert import Root, note_spans, touch
+from awe.persist.insert import Root, note_spans
 from awe.persist.rows import Row, class_rows, write_rows
 from awe.persist.session import Database
+from awe.persist.touched import touch
 from awe.persist.types import FOREVER
 
 DAY = 86_400_000_000

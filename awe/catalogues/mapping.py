@@ -19,7 +19,7 @@ PARTS = ("ra", "dec", "ra_error", "dec_error", "pmra", "pmdec", "pmra_error", "p
 class Source:
     """Where one quantity comes from: value = column * scale + offset, in `unit`.
 
-    Without `unit` the file's own is used. `wrap` allows right ascensions below 0 or above 360 degrees.
+    Without `unit` the file's own is used. `wrap` allows right ascensions from -180 to 180 degrees.
     """
 
     column: str

@@ -123,8 +123,8 @@ class _Reader:
 
     def _positions(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         ra, dec = (angle(self.raw, self.mapping.columns[part], part, self.where) for part in ("ra", "dec"))
-        if self.mapping.columns["ra"].wrap and np.all(np.isfinite(ra)) and np.all(np.abs(ra) <= 720):
-            outside = int(np.count_nonzero((ra < 0) | (ra > 360)))
+        if self.mapping.columns["ra"].wrap and np.all(np.isfinite(ra)) and np.all((ra >= -180) & (ra <= 180)):
+            outside = int(np.count_nonzero(ra < 0))
             if outside:
                 self.notes.append(f"{self.where}: RA of {outside} rows lies outside 0 to 360 degrees and is wrapped")
                 ra = ra % 360.0

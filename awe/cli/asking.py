@@ -9,6 +9,7 @@ from typing import Any
 from awe.cli.opened import opened
 from awe.cli.output import print_json
 from awe.cli.progress import of_targets, progress_bar
+from awe.dataflow.effects import effects
 from awe.dataflow.finding import found, worded
 from awe.dataflow.instance import Instance, current
 from awe.dataflow.planner import Options, Pars, Planner, refuse_blocked
@@ -18,7 +19,7 @@ from awe.dataflow.target import number_of_workers
 from awe.errors import AweError
 from awe.face import plan_tree
 from awe.face.named import object_named
-from awe.face.words import edit_given, keys_given, parameters_given, target_named
+from awe.face.words import edit_given, field_given, keys_given, parameters_given, target_named
 from awe.persist.assume import Edit, with_assumed
 from awe.persist.lineage import card
 from awe.persist.view import seen_through, shadow_now
@@ -50,6 +51,20 @@ def get(options: Namespace) -> int:
     for failure in failures:
         print(f"awe: {failure}", file=sys.stderr)
     return 2 if failures else 0
+
+
+def effects_of(options: Namespace) -> int:
+    """Tell what would become of the products that stand on an object, if it were edited."""
+    with opened(options) as instance:
+        obj = object_named(instance, options.id)
+        found = effects([(obj, *field_given(word)) for word in options.edits])
+        if options.json:
+            print_json([{"class": one.request.cls.__name__, "keys": {name: str(value) for name, value in one.request.keys.items()},
+                         "object": one.before.winner and one.before.winner.object_id, "state": one.after.state.value,
+                         "text": one.text} for one in found])
+        else:
+            print("\n".join([*(one.text for one in found), f"{len(found)} products would not be up to date, or be other objects"]))
+    return 0
 
 
 def planner(options: Namespace) -> Planner:

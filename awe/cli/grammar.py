@@ -82,6 +82,9 @@ ASKING = (
         CLASS, KEYS, PARS, RETRY, GROW, FRESH, AS_OF, RELEASE, ASSUME,
         argument("--depth", type=whole, metavar="N", help="show at most so many levels"),
         argument("--full", action="store_true", help="show every node, also what is up to date or goes the same way as another"), JSON)),
+    Command("effects", "asking", "effects_of", "which products would go out of date if an object were edited; nothing is edited", (
+        OBJECT, argument("edits", nargs="+", metavar="FIELD=VALUE", help="is_valid, timestamp_start, timestamp_end or quality_flags, as "
+                                                                         "in is_valid=0"), JSON)),
     Command("get", "asking", "get", "find a target, or make it from what it depends on", (
         CLASS, KEYS, PARS, RETRY, GROW, FRESH, AS_OF, RELEASE,
         argument("--all", action="store_true", help="all targets that the keys can mean, not just one"),
@@ -108,11 +111,11 @@ LOOKING = (
         argument("--limit", type=int, default=1000, metavar="N", help="at most so many; 0 for all (1000)"), AS_OF, RELEASE, JSON),
         details="The expression is parsed to comparisons of attributes with values, joined by &, |, ~ (or and, or, not); nothing of it "
                 "is evaluated. LIKE is .like('M*')."),
-    Command("show", "looking", "show", "tell everything about an object", (OBJECT, JSON)),
+    Command("show", "looking", "show", "tell everything about an object", (OBJECT, AS_OF, JSON)),
     Command("lineage", "looking", "lineage", "what an object was made from, down to the raw data, as a tree", (
         OBJECT, argument("--down", action="store_true", help="what was made from it instead"),
         argument("--depth", type=whole, metavar="N", help="at most so many steps"),
-        argument("--full", action="store_true", help="all members of large groups in full, not just the first"), JSON)),
+        argument("--full", action="store_true", help="all members of large groups in full, not just the first"), AS_OF, JSON)),
     Command("compare", "comparing", "compare", "what differs between two objects of one class, and where it begins", (
         argument("first", metavar="ID", help="the beginning of an object_id, or the global name of a file"),
         argument("second", metavar="ID"), JSON)),
@@ -122,8 +125,9 @@ LOOKING = (
         argument("target", nargs="?", metavar="CLASS", help="say too what stands in the way of these targets"), KEYS,
         argument("--failed", action="store_true", help="only what failed, with its log"),
         argument("--survey", action="store_true", help="with --json: print all that stands open, not the latest alone"),
-        argument("--limit", type=whole, default=50, metavar="N", help="at most so many of the latest (50)"), JSON)),
-    Command("jobs log", "jobs", "log", "why a job ended as it did, and what was logged", (JOB, JSON)),
+        argument("--limit", type=whole, default=50, metavar="N", help="at most so many of the latest (50)"), AS_OF, JSON),
+        details="As of an earlier moment, only what had ended by then is listed."),
+    Command("jobs log", "jobs", "log", "why a job ended as it did, and what was logged; of one that runs, so far", (JOB, JSON)),
     Command("jobs cancel", "jobs", "stop", "give jobs up that are running; nothing of them is kept", (
         argument("ids", nargs="+", type=whole, metavar="ID", help="the numbers of jobs, as `awe jobs` prints them"),
         argument("--run", action="store_true", help="with everything else that was asked for together with them"), JSON),

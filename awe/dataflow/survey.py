@@ -45,11 +45,16 @@ STATES = ("running", "failed", "held", "lost", "cancelled")
 
 
 def survey(database: Database) -> Survey:
-    """Look at the last job of everything, by one statement, and at what runs, by another; only what the user may see."""
-    database.write(jobs.bury)
-    database.write(runs.bury)
+    """Look at the last job of everything, by one statement, and at what runs, by another; only what the user may see.
+
+    As of an earlier moment, what had ended by then is there; what was running is not.
+    """
+    is_present = not database.standpoint
+    if is_present:
+        database.write(jobs.bury)
+        database.write(runs.bury)
     with database.reading() as connection:
-        found = Survey([run_as_dict(row) for row in connection.execute(running_runs(database))])
+        found = Survey([] if not is_present else [run_as_dict(row) for row in connection.execute(running_runs(database))])
         rows = connection.execute(last_jobs(database), database.identity.parameters).all()
     for row in rows:
         state = "held" if row.state == "done" and row.is_held else "running" if row.state in OPEN else row.state

@@ -57,8 +57,13 @@ def parameters_given(words: Iterable[str]) -> dict[str, dict[str, Any]]:
 def edit_given(text: str) -> tuple[str, str, Any]:
     """Object, field and value of ``ID field=value``."""
     name, _, edit = text.strip().partition(" ")
-    field, value = split(edit.strip(), "'ID field=value', as in '3f2a is_valid=0'")
-    return name, field, value if field.startswith("timestamp") else in_type(field, value, int)
+    return name, *field_given(edit, "'ID field=value', as in '3f2a is_valid=0'")
+
+
+def field_given(text: str, form: str = "FIELD=VALUE, as in is_valid=0") -> tuple[str, Any]:
+    """Field and value of ``field=value``."""
+    field, value = split(text.strip(), form)
+    return field, value if field.startswith("timestamp") else in_type(field, value, int)
 
 
 def split(word: str, form: str) -> tuple[str, str]:

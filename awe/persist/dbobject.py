@@ -215,8 +215,9 @@ class DBObject(Mapped):
             return []
         database = self.__dict__["_database"]
         seen = sa.exists().where(tables.object_.c.oid == self.oid, database.identity.visible(tables.object_))
+        until = [] if database.moment is None else [tables.change.c.when <= from_microseconds(database.moment)]
         with database.reading() as connection:
-            return lines(connection, tables.change.c.oid == self.oid, seen)
+            return lines(connection, tables.change.c.oid == self.oid, seen, *until)
 
     def inverse_objects(self) -> list[Any]:
         """The objects that refer to this one, the oldest first, as far as they can be seen."""

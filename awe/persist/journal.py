@@ -117,9 +117,10 @@ def _read(field: str, text: str | None, projects: Mapping[str, str]) -> Any:
     return from_microseconds(int(text)) if field.startswith("timestamp") else int(text)
 
 
-def changes_of(connection: sa.Connection, oid: int) -> list[Any]:
-    """The lines about one object, the oldest first; the columns of `change`, and `user`, who did it."""
+def changes_of(connection: sa.Connection, oid: int, moment: int | None = None) -> list[Any]:
+    """The lines about one object up to a moment, the oldest first; the columns of `change`, and `user`, who did it."""
     change, user = tables.change, tables.user
+    until = [] if moment is None else [change.c.when <= from_microseconds(moment)]
     joined = change.join(user, user.c.id == change.c.who)
     return list(connection.execute(sa.select(change, user.c.name.label("user")).select_from(joined)
-                                   .where(change.c.oid == oid).order_by(change.c.seq)))
+                                   .where(change.c.oid == oid, *until).order_by(change.c.seq)))

@@ -228,7 +228,7 @@ def tell_everything(obj: Any) -> Everything:
     database = _database_of(obj)
     with database.reading() as connection:
         return Everything(obj, made_from(obj), _parameters(connection, obj), _code(connection, obj), _jobs(connection, obj),
-                          _files(connection, obj), [_plain_row(row) for row in changes_of(connection, obj.oid)])
+                          _files(connection, obj), [_plain_row(row) for row in changes_of(connection, obj.oid, database.moment)])
 
 
 def _parameters(connection: sa.Connection, obj: Any) -> dict[str, Any]:

@@ -77,6 +77,11 @@ class Database:
         return ""
 
     @property
+    def moment(self) -> int | None:
+        """As of when it is looked at; None for the present."""
+        return None
+
+    @property
     def dialect(self) -> str:
         """``sqlite`` or ``postgresql``."""
         return self.engine.dialect.name

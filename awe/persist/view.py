@@ -69,6 +69,11 @@ class View(Database):
         return self.shadow.words
 
     @property
+    def moment(self) -> int | None:
+        """As of when it is looked at; None for the present."""
+        return self.shadow.moment
+
+    @property
     def identity(self) -> Identity:  # type: ignore[override]
         """Who looks: whoever uses the database."""
         return self._base.identity

@@ -293,3 +293,24 @@ def test_reference_catalogue_of_the_simulator(tmp_path: Path) -> None:
     guessed = read_catalogue(run.reference)
     assert guessed.mapping.name == "SIMREF" and guessed.mapping.bands.keys() == found.mapping.bands.keys()
     assert np.array_equal(guessed.table["pmra"], found.table["pmra"])
+
+
+@pytest.mark.parametrize(("ra", "dec", "said"), [
+    ([10.0, 400.0], [0.0, 1.0], "ra of row 2 is 400, outside 0 to 360 degrees"),
+    ([10.0, -190.0], [0.0, 1.0], "ra of row 2 is -190, outside 0 to 360"),
+    ([-10.0, 350.0], [0.0, 1.0], "ra of row 1 is -10, outside 0 to 360"),
+    ([10.0, 11.0], [0.0, 90.5], "dec of row 2 is 90.5, outside -90 to 90"),
+    ([float("nan"), float("nan")], [float("nan"), float("nan")], "ra of row 1 is nan, not a number \\(2 of 2 rows\\)"),
+])
+def test_what_is_no_position_is_refused(tmp_path: Path, ra: list[float], dec: list[float], said: str) -> None:
+    """Also where the columns are guessed, which lets right ascensions run from -180 to 180."""
+    path = tmp_path / "stars.csv"
+    path.write_text("ra,dec,g\n" + "".join(f"{one},{other},18\n" for one, other in zip(ra, dec, strict=True)))
+    with pytest.raises(CatalogueError, match=said):
+        read_catalogue(path)
+
+
+def test_guessed_right_ascensions_from_minus_180_are_wrapped(tmp_path: Path) -> None:
+    path = tmp_path / "stars.csv"
+    path.write_text("ra,dec,g\n-10,0,18\n20,1,19\n")
+    assert sorted(read_catalogue(path).table["ra"]) == [20.0, 350.0]

@@ -56,3 +56,35 @@ def test_releases(awe, home) -> None:
     assert "already" in awe("release", "create", "DR1", bias, "--why", "again").complaint
     assert "no release 'DR3'" in awe("plan", "MasterBias", "chip=ccd50", "--release", "DR3").complaint
     assert "give one of them" in awe("plan", "MasterBias", "--release", "DR1", "--as-of", "2026-01-01").complaint
+
+
+def test_show_lineage_and_jobs_as_of_a_moment(awe, home) -> None:
+    early = moment()
+    assert awe("get", "MasterBias", "chip=ccd50").code == 0
+    bias = identity(awe, "(MasterBias.chip.name == 'ccd50')")
+    raw, then = identity(awe, "(RawBiasFrame.chip.name == 'ccd50')"), moment()
+    assert awe("invalidate", bias, "--why", "noise").code == 0
+    now, before = awe("show", bias, "--json").json, awe("show", bias, "--as-of", then, "--json").json
+    assert len(now["changes"]) == 1 and before["changes"] == []
+    assert "(noise)" in awe("show", bias).out and "(noise)" not in awe("show", bias, "--as-of", then).out
+    assert awe("show", bias, "--as-of", early).code == 2
+    assert bias[:8] in awe("lineage", raw, "--down", "--as-of", then).out
+    assert bias[:8] not in awe("lineage", raw, "--down", "--as-of", early).out
+    assert bias[:8] in awe("lineage", bias, "--as-of", then).out
+    assert awe("jobs", "--json", "--as-of", early).json == []
+    assert {row["state"] for row in awe("jobs", "--json", "--as-of", then).json} == {"done"}
+    told = awe("jobs", "MasterBias", "chip=ccd50", "--as-of", then)
+    assert told.code == 0 and "held" not in told.out and "held" in awe("jobs").out
+
+
+def test_effects_of_an_edit(awe, home) -> None:
+    assert awe("get", "MasterBias", "chip=ccd50").code == 0
+    bias, raw = identity(awe, "(MasterBias.chip.name == 'ccd50')"), identity(awe, "(RawBiasFrame.chip.name == 'ccd50')")
+    told = awe("effects", raw[:12], "is_valid=0", "--json").json
+    assert {(one["class"], one["object"]) for one in told} >= {("MasterBias", bias)}
+    text = awe("effects", raw, "is_valid=0").out
+    assert "removed" in text and "would not be up to date" in text
+    assert awe("effects", raw, "is_valid=1").out.startswith("0 products")
+    assert awe("plan", "MasterBias", "chip=ccd50", "--json").json["counts"] == {"up to date": 7}
+    assert "'exptime' cannot be assumed" in awe("effects", raw, "exptime=3").complaint
+    assert "write FIELD=VALUE" in awe("effects", raw, "is_valid").complaint
