@@ -13,7 +13,7 @@ from awe.dataflow.instance import Instance
 from awe.errors import IngestError
 from awe.instruments import open_fits
 from awe.persist.record import Record
-from awe.science.amplifier import assemble
+from awe.science.assemble import assemble
 from awe.targets.flags import Flag
 from awe.targets.raw import (
     RawBiasFrame,

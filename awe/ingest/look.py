@@ -18,7 +18,7 @@ from awe.instruments import Definition, describe_reduced, identify, is_reduced, 
 from awe.instruments.fitsfile import FitsFile
 from awe.instruments.rawbytes import check_regular
 from awe.instruments.translate import RawDescription
-from awe.science.amplifier import Assembled, assemble
+from awe.science.assemble import Assembled, assemble
 from awe.science.imstat import flatness, imstat
 from awe.science.wcs import read_wcs
 

@@ -15,6 +15,7 @@ from awe.instruments.keptfile import kept_pixels
 from awe.instruments.night import midnight_of, night_of, night_window
 from awe.instruments.nominal import nominal_cards
 from awe.instruments.reduced import Plane, ReducedDescription, describe_reduced, is_reduced
+from awe.instruments.storedimage import StoredImage, stored_images
 from awe.instruments.translate import RawDescription, Translation, translate
 from awe.instruments.validation import plausible
 
@@ -32,6 +33,7 @@ __all__ = [
     "Plane",
     "RawDescription",
     "ReducedDescription",
+    "StoredImage",
     "Translation",
     "ValidityDefinition",
     "check",
@@ -47,5 +49,6 @@ __all__ = [
     "open_fits",
     "plausible",
     "shipped",
+    "stored_images",
     "translate",
 ]

@@ -8,8 +8,12 @@ leaves no threads behind that would forbid a later fork, and may be called from 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 _wanted: list[int] = []
 
@@ -25,6 +29,22 @@ def threads() -> int:
 def set_threads(number: int | None) -> None:
     """Use `number` threads in this process from now on (None: the default); results do not depend on it."""
     _wanted[:] = [] if number is None else [max(1, number)]
+
+
+def together(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """Return ``[work(item) for item in items]``, several at a time where there are several threads.
+
+    Raises
+    ------
+    Exception
+        The first that `work` raised, in the order of items.
+    """
+    every = list(items)
+    number = min(threads(), len(every))
+    if number <= 1:
+        return [work(item) for item in every]
+    with ThreadPoolExecutor(number) as pool:
+        return list(pool.map(work, every))
 
 
 def run(work: Callable[[int, int], None], rows: int, height: int = 64) -> None:

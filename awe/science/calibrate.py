@@ -14,11 +14,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 from awe.errors import FitsError, PermanentError
-from awe.science.amplifier import Assembled, gain_map, per_amplifier
+from awe.science.assemble import Assembled, gain_list
 from awe.science.bands import run
-from awe.science.imstat import imstat
 from awe.science.mask import NO_WEIGHT, Bit
 
+_BAND: Final = 64
 _NO_WEIGHT: Final = int(NO_WEIGHT)
 _BAD: Final = int(Bit.BAD)
 _NO_DATA: Final = int(Bit.NO_DATA)
@@ -45,6 +45,9 @@ class Calibrated:
         Median of the good pixels of `data`, electrons.
     gain, read_noise : tuple of float
         Per amplifier, e-/ADU and e-, as used.
+    unlit : float32
+        The part of the variance that does not come from light, electrons^2: read noise, dark charge, errors of the calibrations. 0 where
+        there is no response.
     """
 
     data: NDArray[np.float32]
@@ -54,6 +57,7 @@ class Calibrated:
     sky: float
     gain: tuple[float, ...]
     read_noise: tuple[float, ...]
+    unlit: NDArray[np.float32]
 
 
 def calibrate(assembled: Assembled, bias: NDArray[Any] | None = None, dark: NDArray[Any] | None = None,
@@ -105,7 +109,7 @@ def calibrate(assembled: Assembled, bias: NDArray[Any] | None = None, dark: NDAr
     FitsError
         A plane has another shape than the chip.
     """
-    shape = assembled.data.shape
+    shape = assembled.shape
     given = {"bias": bias, "dark": dark, "flat": flat, "bias variance": bias_variance, "dark variance": dark_variance,
              "flat variance": flat_variance}
     for name, plane in [*given.items(), *(("mask", one) for one in masks)]:
@@ -113,29 +117,33 @@ def calibrate(assembled: Assembled, bias: NDArray[Any] | None = None, dark: NDAr
             raise FitsError(f"{name} has shape {plane.shape} but the chip {shape}: it is of another chip or readout mode")
     if dark is not None and not (np.isfinite(exptime) and exptime >= 0):
         raise PermanentError(f"exposure time {exptime} s cannot be used with a dark: correct the header")
-    gains = gain_map(assembled, gain)
-    per_gain = _used_gain(assembled, gain)
-    noises = _read_noise(assembled, read_noise, per_gain)
-    mask = _joined(assembled, masks)
-    planes = [_plane(one, fill, shape) for one, fill in ((bias, 0), (dark, 0), (flat, 1), (bias_variance, 0),
-                                                         (dark_variance, 0), (flat_variance, 0))]
-    noise = per_amplifier(noises, assembled.amplifier_index, 0.0)
-    data, variance, weight = (np.empty(shape, np.float32) for _ in range(3))
+    gains = gain_list(assembled, gain)
+    noises = _read_noise(assembled, read_noise, gains)
+    constants = _per_amplifier(assembled, gains), _per_amplifier(assembled, noises)
+    planes = [(bias, 0.0), (dark, 0.0), (flat, 1.0), (bias_variance, 0.0), (dark_variance, 0.0), (flat_variance, 0.0)]
+    data, variance, weight, unlit = (np.empty(shape, np.float32) for _ in range(4))
+    result = Calibrated(data, variance, weight, np.empty(shape, np.uint16), 0.0, gains, noises, unlit)
     time = np.float32(exptime if dark is not None else 0.0)
 
     def first(y0: int, y1: int) -> None:
-        _calibrate(assembled.data[y0:y1], gains[y0:y1], noise[y0:y1], *_rows(planes, y0, y1), time,
-                   mask[y0:y1], data[y0:y1], variance[y0:y1])
+        raw, saturated = assembled.band(y0, y1)
+        mask = result.mask[y0:y1]
+        np.multiply(saturated, np.uint16(_SATURATED), out=mask)
+        for one in masks:
+            if one is not None:
+                mask |= one[y0:y1].astype(np.uint16, copy=False)
+        _calibrate(raw, *(one[y0 // _BAND] for one in constants), *_rows(planes, shape, y0, y1), time, mask,
+                   result.data[y0:y1], result.variance[y0:y1])
 
-    run(first, shape[0])
-    sky = sky_level(data, mask)
+    run(first, shape[0], _BAND)
+    sky = sky_level(result.data, result.mask)
 
     def second(y0: int, y1: int) -> None:
-        _weigh(gains[y0:y1], noise[y0:y1], *_rows(planes[1:], y0, y1), time, np.float32(sky), mask[y0:y1],
-               data[y0:y1], variance[y0:y1], weight[y0:y1])
+        _weigh(*(one[y0 // _BAND] for one in constants), *_rows(planes[1:], shape, y0, y1), time, np.float32(sky), result.mask[y0:y1],
+               result.data[y0:y1], result.variance[y0:y1], result.weight[y0:y1], result.unlit[y0:y1])
 
-    run(second, shape[0])
-    return Calibrated(data, variance, weight, mask, sky, per_gain, noises)
+    run(second, shape[0], _BAND)
+    return dataclasses.replace(result, sky=sky)
 
 
 def reweigh(calibrated: Calibrated, mask: NDArray[np.uint16]) -> Calibrated:
@@ -148,14 +156,9 @@ def reweigh(calibrated: Calibrated, mask: NDArray[np.uint16]) -> Calibrated:
 def sky_level(data: NDArray[Any], mask: NDArray[Any] | None = None) -> float:
     """Return the median of the good pixels, at most about a million of them (evenly drawn); 0 without any."""
     step = max(1, int((data.size / 1e6) ** 0.5))
-    level = imstat(data[::step, ::step], None if mask is None else mask[::step, ::step]).median
-    return level if np.isfinite(level) else 0.0
-
-
-def _used_gain(assembled: Assembled, gain: Sequence[float | None] | None) -> tuple[float, ...]:
-    measured = gain if gain is not None else (None,) * len(assembled.amplifiers)
-    return tuple(float(value if value is not None else one.gain or 0.0)
-                 for one, value in zip(assembled.amplifiers, measured, strict=True))
+    drawn = data[::step, ::step]
+    good = np.isfinite(drawn) if mask is None else np.isfinite(drawn) & (mask[::step, ::step] == 0)
+    return float(np.median(drawn[good], overwrite_input=True)) if good.any() else 0.0
 
 
 def _read_noise(assembled: Assembled, read_noise: Sequence[float | None] | None,
@@ -173,61 +176,70 @@ def _read_noise(assembled: Assembled, read_noise: Sequence[float | None] | None,
     return tuple(found)
 
 
-def _joined(assembled: Assembled, masks: Sequence[NDArray[Any] | None]) -> NDArray[np.uint16]:
-    """The mask plane before calibration: saturation, and the bits of all planes given."""
-    mask = np.where(assembled.saturated, np.uint16(_SATURATED), np.uint16(0)).astype(np.uint16)
-    for one in masks:
-        if one is not None:
-            mask |= one.astype(np.uint16)
-    return mask
+def _per_amplifier(assembled: Assembled, values: Sequence[float]) -> list[NDArray[np.float32]]:
+    """For each band of rows one number per column where it is the same in all of its rows, else one per pixel; NaN where none lands."""
+    ny, nx = assembled.shape
+    found = []
+    for y0 in range(0, ny, _BAND):
+        height = min(_BAND, ny - y0)
+        borders = {edge for one in assembled.amplifiers for edge in one.position[:2] if y0 < edge < y0 + height}
+        rows = np.full((height if borders else 1, nx), np.nan, np.float32)
+        for one, value in zip(assembled.amplifiers, values, strict=True):
+            v0, v1, x0, x1 = one.position
+            rows[max(v0 - y0, 0):max(v1 - y0, 0), x0:x1] = value
+        found.append(rows)
+    return found
 
 
-def _plane(plane: NDArray[Any] | None, fill: float, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """A float32 plane, or a constant that costs no memory."""
-    if plane is None:
-        return np.broadcast_to(np.full((1, 1), fill, np.float32), shape)
-    return plane.astype(np.float32, order="C", copy=False)
+def _rows(planes: Sequence[tuple[NDArray[Any] | None, float]], shape: tuple[int, int], y0: int, y1: int) -> list[NDArray[np.float32]]:
+    """Rows of each plane, or of the number that stands for one."""
+    return [np.full((1, shape[1]), default, np.float32) if plane is None else np.ascontiguousarray(plane[y0:y1], np.float32)
+            for plane, default in planes]
 
 
-def _rows(planes: Sequence[NDArray[np.float32]], y0: int, y1: int) -> list[NDArray[np.float32]]:
-    """Rows of each plane, laid out alike, so that the kernels are compiled for one kind of array only."""
-    return [np.ascontiguousarray(plane[y0:y1]) for plane in planes]
+@njit(cache=True, nogil=True, inline="always", error_model="numpy")  # type: ignore[untyped-decorator]
+def _row(plane, y):  # type: ignore[no-untyped-def]
+    return plane[y if plane.shape[0] > 1 else 0]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _calibrate(raw, gain, noise, bias, dark, flat, bias_var, dark_var, flat_var,  # type: ignore[no-untyped-def]
-               time, mask, data, variance):
+def _calibrate(raws, gains, noises, biases, darks, flats, bias_vars, dark_vars, flat_vars,  # type: ignore[no-untyped-def]
+               time, masks, datas, variances):
     """Data and variance of one band; NaN where a pixel cannot be calibrated, with its mask bit."""
-    zero = np.float32(0)
-    for y in range(raw.shape[0]):
-        for x in range(raw.shape[1]):
-            g, f = gain[y, x], flat[y, x]
-            collected = g * (raw[y, x] - bias[y, x])
-            value = (collected - time * dark[y, x]) / f
-            spread = max(collected, zero) + noise[y, x] ** 2 + g * g * bias_var[y, x] + time * time * dark_var[y, x]
-            spread = (spread + value * value * flat_var[y, x]) / (f * f)
-            if np.isfinite(value) and np.isfinite(spread) and f > zero:
-                data[y, x] = value
-                variance[y, x] = spread
-            else:
-                mask[y, x] |= _BAD if np.isfinite(raw[y, x]) else _NO_DATA
-                data[y, x] = np.nan
-                variance[y, x] = zero
+    zero, nothing = np.float32(0), np.float32(np.nan)
+    bad, no_data, fine = np.uint16(_BAD), np.uint16(_NO_DATA), np.uint16(0)
+    for y in range(raws.shape[0]):
+        raw, gain, noise, bias, dark, flat = raws[y], _row(gains, y), _row(noises, y), _row(biases, y), _row(darks, y), _row(flats, y)
+        bias_var, dark_var, flat_var = _row(bias_vars, y), _row(dark_vars, y), _row(flat_vars, y)
+        mask, data, variance = masks[y], datas[y], variances[y]
+        for x in range(raw.size):
+            g, f = gain[x], flat[x]
+            share = np.float32(1) / f
+            collected = g * (raw[x] - bias[x])
+            value = (collected - time * dark[x]) * share
+            spread = max(collected, zero) + noise[x] * noise[x] + g * g * bias_var[x] + time * time * dark_var[x]
+            spread = (spread + value * value * flat_var[x]) * share * share
+            good = (f > zero) & (abs(value) < np.inf) & (spread < np.inf)
+            data[x] = value if good else nothing
+            variance[x] = spread if good else zero
+            mask[x] |= fine if good else bad if abs(raw[x]) < np.inf else no_data
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _weigh(gain, noise, dark, flat, bias_var, dark_var, flat_var, time, sky,  # type: ignore[no-untyped-def]
-           mask, data, variance, weight):
-    """Weight of one band, from the sky's noise; pixels without a value get the sky's."""
+def _weigh(gains, noises, darks, flats, bias_vars, dark_vars, flat_vars, time, sky,  # type: ignore[no-untyped-def]
+           masks, datas, variances, weights, unlits):
+    """Weight of one band, from the sky's noise, and the part of the variance that no light has; pixels without a value get the sky's."""
     zero = np.float32(0)
-    for y in range(data.shape[0]):
-        for x in range(data.shape[1]):
-            if np.isnan(data[y, x]):
-                data[y, x] = sky
-            if mask[y, x] & _NO_WEIGHT != 0:
-                weight[y, x] = zero
-                continue
-            g, f = gain[y, x], flat[y, x]
-            spread = max(sky * f + time * dark[y, x], zero) + noise[y, x] ** 2
-            spread += g * g * bias_var[y, x] + time * time * dark_var[y, x] + sky * sky * flat_var[y, x]
-            weight[y, x] = f * f / spread if spread > zero else zero
+    no_weight = np.uint16(_NO_WEIGHT)
+    for y in range(datas.shape[0]):
+        gain, noise, dark, flat = _row(gains, y), _row(noises, y), _row(darks, y), _row(flats, y)
+        bias_var, dark_var, flat_var = _row(bias_vars, y), _row(dark_vars, y), _row(flat_vars, y)
+        mask, data, weight, unlit = masks[y], datas[y], weights[y], unlits[y]
+        for x in range(data.size):
+            g, f = gain[x], flat[x]
+            charge = time * dark[x]
+            still = noise[x] * noise[x] + g * g * bias_var[x] + time * time * dark_var[x] + sky * sky * flat_var[x]
+            spread = max(sky * f + charge, zero) + still
+            data[x] = data[x] if abs(data[x]) < np.inf else sky
+            weight[x] = f * f / spread if (mask[x] & no_weight == 0) & (spread > zero) else zero
+            unlit[x] = (still + max(charge, zero)) / (f * f) if (f > zero) & (g > zero) else zero

@@ -19,7 +19,9 @@ from awe.errors import FitsError
 from awe.science.bands import run
 
 METHODS: Final = ("mean", "median")
-_LANES: Final = 64
+LANES: Final = 64
+"""So many columns are sorted at a time, by vector instructions."""
+
 _BAND_BYTES: Final = 4 << 20
 
 
@@ -46,7 +48,7 @@ class Combined:
     n_rejected: NDArray[np.uint16]
 
 
-def combine(stack: Sequence[NDArray[Any]] | NDArray[Any], sigma: float | NDArray[Any] | None = None, clip: float = 3.0,
+def combine(stack: Sequence[Any] | NDArray[Any], sigma: float | NDArray[Any] | None = None, clip: float = 3.0,
             masks: Sequence[NDArray[Any] | None] | None = None, weights: Sequence[float] | None = None,
             scale: Sequence[float] | None = None, method: str = "mean",
             gain: float | NDArray[Any] | None = None) -> Combined:
@@ -59,7 +61,8 @@ def combine(stack: Sequence[NDArray[Any]] | NDArray[Any], sigma: float | NDArray
     Parameters
     ----------
     stack : sequence of n (ny, nx) arrays, or one (n, ny, nx) array
-        Integers or floats; NaN and infinite values take no part. Read band by band, so memory maps serve.
+        Integers or floats; NaN and infinite values take no part. Read band by band, so memory maps serve, and all that
+        has a shape and gives rows by slices, such as `awe.science.assemble.Assembled`.
     sigma : float or (ny, nx) array, optional
         Noise of one pixel of an unscaled frame, without photon noise, in the unit of the frames. Without
         `sigma` and `gain` the scatter of the sample itself is used, iterated until nothing more is rejected.
@@ -85,26 +88,38 @@ def combine(stack: Sequence[NDArray[Any]] | NDArray[Any], sigma: float | NDArray
     FitsError
         No frame, frames or masks of different shapes, numbers that do not fit the stack, an unknown method.
     """
-    shape = _check(stack, masks, method)
-    number, (ny, nx) = len(stack), shape
+    if method not in METHODS:
+        raise FitsError(f"method {method!r} is unknown: there are {', '.join(METHODS)}")
+    shape = stack_shape(stack, masks)
+    number = len(stack)
     factor = _numbers("scale", scale, number)
     weight = _numbers("weights", weights, number)
     known = sigma is not None or gain is not None
-    noise = np.broadcast_to(np.asarray(0.0 if sigma is None else sigma, np.float64) ** 2, shape)
-    photon = np.broadcast_to(1.0 / np.asarray(np.inf if gain is None else gain, np.float64), shape)
     limit = float(clip) ** 2 if 0 < clip < 1e30 else 1e60
     result = Combined(np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, np.float32),
                       np.empty(shape, np.uint16), np.empty(shape, np.uint16))
     network = sorting_network(number)
 
     def band(y0: int, y1: int) -> None:
-        values = _load(stack, masks, factor, y0, y1)
-        _combine(values, network, factor, weight, np.ascontiguousarray(noise[y0:y1]),
-                 np.ascontiguousarray(photon[y0:y1]), limit, known, method == "median", result.data[y0:y1],
+        values = load(stack, masks, y0, y1, factor)
+        noise = rows_of(sigma, shape, y0, y1, 0.0, np.float64) ** 2
+        photon = 1.0 / rows_of(gain, shape, y0, y1, np.inf, np.float64)
+        _combine(values, network, factor, weight, noise, photon, limit, known, method == "median", result.data[y0:y1],
                  result.variance[y0:y1], result.stdev[y0:y1], result.n_used[y0:y1], result.n_rejected[y0:y1])
 
-    run(band, ny, max(1, min(64, _BAND_BYTES // (4 * number * nx))))
+    run(band, shape[0], band_height(number, shape[1]))
     return result
+
+
+def band_height(number: int, width: int) -> int:
+    """Return how many rows of a stack of `number` frames are dealt with at a time."""
+    return max(1, min(64, _BAND_BYTES // (4 * number * width)))
+
+
+def rows_of(plane: Any, shape: tuple[int, int], y0: int, y1: int, default: float, dtype: Any) -> NDArray[Any]:
+    """Return rows of a plane, of a number that stands for one, or of `default` where there is none: (y1 - y0, nx), contiguous."""
+    given = default if plane is None else plane if np.ndim(plane) == 0 or np.shape(plane)[0] == 1 else plane[y0:y1]
+    return np.ascontiguousarray(np.broadcast_to(np.asarray(given, dtype), (y1 - y0, shape[1])))
 
 
 @functools.cache
@@ -130,11 +145,14 @@ def sorting_network(number: int) -> NDArray[np.int32]:
     return network
 
 
-def _check(stack: Sequence[NDArray[Any]] | NDArray[Any], masks: Sequence[NDArray[Any] | None] | None,
-           method: str) -> tuple[int, int]:
-    """Return the common shape of the frames."""
-    if method not in METHODS:
-        raise FitsError(f"method {method!r} is unknown: there are {', '.join(METHODS)}")
+def stack_shape(stack: Sequence[Any] | NDArray[Any], masks: Sequence[NDArray[Any] | None] | None) -> tuple[int, int]:
+    """Return the common shape of the frames of a stack.
+
+    Raises
+    ------
+    FitsError
+        No frame or too many, or shapes that differ.
+    """
     if len(stack) == 0:
         raise FitsError("no frame was given to combine: give at least one")
     if len(stack) > 65535:
@@ -156,9 +174,9 @@ def _numbers(name: str, values: Sequence[float] | None, number: int) -> NDArray[
     return found
 
 
-def _load(stack: Sequence[NDArray[Any]] | NDArray[Any], masks: Sequence[NDArray[Any] | None] | None,
-          factor: NDArray[np.float64], y0: int, y1: int) -> NDArray[np.float32]:
-    """Copy rows of all frames into one block (n, rows, nx), scaled, NaN where masked."""
+def load(stack: Sequence[Any] | NDArray[Any], masks: Sequence[NDArray[Any] | None] | None, y0: int, y1: int,
+         factor: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Copy rows of all frames into one block (n, rows, nx) float32, each scaled by its factor, NaN where masked."""
     block = np.empty((len(stack), y1 - y0, stack[0].shape[1]), np.float32)
     for k, frame in enumerate(stack):
         if factor[k] == 1.0:
@@ -176,19 +194,19 @@ def _combine(values, network, factor, weight, noise, photon, limit, known, media
              data, variance, stdev, n_used, n_rejected):
     """Average values (n, rows, nx) into the five planes (rows, nx); see `combine`."""
     number, rows, nx = values.shape
-    ordered = np.empty((number, _LANES), np.float32)
-    count = np.empty(_LANES, np.int32)
-    used = np.empty(_LANES, np.int32)
-    middle = np.empty(_LANES, np.float32)
-    low = np.empty(_LANES, np.float64)
-    high = np.empty(_LANES, np.float64)
-    sums = np.empty((5, _LANES), np.float64)
+    ordered = np.empty((number, LANES), np.float32)
+    count = np.empty(LANES, np.int32)
+    used = np.empty(LANES, np.int32)
+    middle = np.empty(LANES, np.float32)
+    low = np.empty(LANES, np.float64)
+    high = np.empty(LANES, np.float64)
+    sums = np.empty((5, LANES), np.float64)
     for y in range(rows):
-        for x0 in range(0, nx, _LANES):
-            x1 = min(x0 + _LANES, nx)
+        for x0 in range(0, nx, LANES):
+            x1 = min(x0 + LANES, nx)
             block = values[:, y, x0:x1]
             rv, ph = noise[y, x0:x1], photon[y, x0:x1]
-            _sort(block, network, ordered, count, middle)
+            sort_columns(block, network, ordered, count, middle)
             if not known:
                 _sample_limits(ordered, count, middle, x1 - x0, limit, low, high)
             _accumulate(block, factor, weight, rv, ph, limit, known, middle, low, high, sums, used)
@@ -258,7 +276,7 @@ def _medians(block, factor, rv, ph, limit, known, middle, low, high, count, used
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _sort(values, network, ordered, count, middle):  # type: ignore[no-untyped-def]
+def sort_columns(values, network, ordered, count, middle):  # type: ignore[no-untyped-def]
     """Sort each column of values (n, width) into `ordered`, the unusable last; count and median of the usable."""
     number, width = values.shape
     count[:] = 0
@@ -274,6 +292,14 @@ def _sort(values, network, ordered, count, middle):  # type: ignore[no-untyped-d
             p, q = ordered[a, i], ordered[b, i]
             ordered[a, i] = p if p < q else q
             ordered[b, i] = q if p < q else p
+    least = number
+    for i in range(width):
+        least = min(least, count[i])
+    if least == number:
+        low, high = (number - 1) // 2, number // 2
+        for i in range(width):
+            middle[i] = np.float32(0.5) * (ordered[low, i] + ordered[high, i])
+        return
     for i in range(width):
         if count[i] > 0:
             half = count[i] // 2
@@ -287,7 +313,7 @@ def _sort(values, network, ordered, count, middle):  # type: ignore[no-untyped-d
 def _sample_limits(ordered, count, middle, width, limit, low, high):  # type: ignore[no-untyped-def]
     """Lowest and highest value that survive a clip about the median with the sample's own scatter, iterated."""
     number = ordered.shape[0]
-    scatter = np.zeros((2, _LANES))
+    scatter = np.zeros((2, LANES))
     for k in range(number):
         for i in range(width):
             d = np.float64(ordered[k, i]) - np.float64(middle[i]) if k < count[i] else 0.0

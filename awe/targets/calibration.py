@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from awe.persist.declare import depends_on
-from awe.science.amplifier import Assembled
+from awe.science.assemble import Assembled
 from awe.targets.chip import Chip
 from awe.targets.flags import Flag
 from awe.targets.frame import Product

@@ -16,6 +16,7 @@ from awe.targets.raw import RawDomeFlatFrame
 class DomeFlat(FlatFrame):
     """Average of the dome flats of one night."""
 
+    version = 2
     plan_number = "542"
 
     raws = depends_on_many(RawDomeFlatFrame, "dome flats of one night", same=("instrument", "chip", "filter", "readout_mode"),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from awe.dataflow.limits import Limit
 from awe.errors import PermanentError
 from awe.persist.declare import attribute, depends_on, depends_on_many, key, parameter
-from awe.science.amplifier import Assembled
+from awe.science.assemble import Assembled
 from awe.science.gain import PhotonTransfer, linearity, pair_up, photon_transfer
 from awe.targets.calibration import Calibration, as_text, differs, listed, stated
 from awe.targets.figures import amplifier_figure

@@ -1,6 +1,7 @@
 """Images in files: one writer, so that the same pixels and cards are always the same bytes.
 
-A frame is written as a primary HDU with its pixels, and extensions VARIANCE, WEIGHT, MASK, COVERAGE and FWHM where it has them.  The
+A frame is written as a primary HDU with its pixels, and extensions VARIANCE, WEIGHT, MASK, COVERAGE, FWHM and STDEV where
+it has them.  The
 bytes hold no date of writing, no identity, no name of a person, host or input.
 """
 from __future__ import annotations
@@ -19,7 +20,8 @@ from numpy.typing import NDArray
 from awe.science.coadd import CELL
 from awe.science.fitsform import HDU, file_of
 
-PLANES = {"VARIANCE": np.float32, "WEIGHT": np.float32, "MASK": np.uint16, "COVERAGE": np.uint16, "FWHM": np.float32}
+PLANES = {"VARIANCE": np.float32, "WEIGHT": np.float32, "MASK": np.uint16, "COVERAGE": np.uint16, "FWHM": np.float32,
+          "STDEV": np.float32}
 
 
 @dataclass
@@ -37,6 +39,7 @@ class Image:
     coverage: NDArray[Any] | None = None
     fwhm: NDArray[Any] | None = None
     cards: dict[str, Any] = field(default_factory=dict)
+    stdev: NDArray[Any] | None = None
 
     def to_bytes(self) -> bytearray:
         """The FITS file."""

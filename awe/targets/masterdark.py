@@ -21,6 +21,7 @@ from awe.targets.raw import RawDarkFrame
 class MasterDark(BaseFrame, Calibration):
     """Dark current, bias-subtracted, per second."""
 
+    version = 2
     plan_number = "531"
     validity = (30.0, 30.0)
     unit = "electron/s"

@@ -1,9 +1,10 @@
 """Which overscan correction is used: one choice, made where the bias is made, and followed by all that is used with it."""
 from __future__ import annotations
 
+from awe.science.overscan import OVERSCAN_OPTIONS
 from awe.targets.raw import RawFrame
 
-OPTIONS = ("auto", "none", "constant", "per_row", "per_column", "prescan")
+OPTIONS = ("auto", *OVERSCAN_OPTIONS)
 
 
 def option_for(wanted: str, raw: RawFrame) -> str:

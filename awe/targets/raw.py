@@ -3,15 +3,15 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from astropy.io import fits
-from numpy.typing import NDArray
 
 from awe.dataflow.lifecycle import Stored
-from awe.instruments import FitsFile, kept_pixels, open_fits
+from awe.instruments import FitsFile, open_fits, stored_images
 from awe.persist.declare import attribute, depends_on, has_one, key
-from awe.science.amplifier import Assembled, assemble
+from awe.science.assemble import Assembled, assemble, assemble_all
 from awe.science.wcs import read_wcs
 from awe.targets.chip import Chip
 from awe.targets.filter import Filter
@@ -46,9 +46,9 @@ class RawFrame(Stored):
         """The file as it was ingested, under the name it had then; its contents were verified at the door, and have not changed since."""
         return open_fits(self.path("raw"), checksum="ignore", name=self.original_name)
 
-    def hdus(self) -> dict[int, NDArray[Any]]:
-        """The raw pixels of the HDUs this chip lies in."""
-        return kept_pixels(self.path("raw"), sorted({one["hdu"] for one in self.amplifier_list}), self.original_name)
+    def hdus(self) -> dict[int, Any]:
+        """The raw pixels of the HDUs this chip lies in; they stay in the file where they can be read in parts."""
+        return stored_images(self.path("raw"), sorted({one["hdu"] for one in self.amplifier_list}), self.original_name)
 
     @property
     def amplifier_list(self) -> list[dict[str, Any]]:
@@ -127,3 +127,8 @@ class RawScienceFrame(RawFrame):
         cards: dict[str, Any] = self.trimmed_wcs() if self.ra is None or self.dec is None else {}
         if cards:
             self.ra, self.dec = float(cards["CRVAL1"]), float(cards["CRVAL2"])
+
+
+def all_assembled(raws: Sequence[RawFrame], overscan: str) -> list[Assembled]:
+    """The chip of each of some frames, overscan subtracted, in ADU; rows are read from the files as they are asked for."""
+    return assemble_all([(raw.hdus(), raw.amplifier_list) for raw in raws], overscan)

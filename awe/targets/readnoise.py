@@ -10,12 +10,13 @@ from awe.targets.calibration import Calibration, as_text, differs, listed, state
 from awe.targets.figures import amplifier_figure
 from awe.targets.flags import Flag
 from awe.targets.overscan import OPTIONS, option_for
-from awe.targets.raw import RawBiasFrame
+from awe.targets.raw import RawBiasFrame, all_assembled
 
 
 class ReadNoise(Calibration):
     """Read noise of each amplifier, from the differences of bias frames."""
 
+    version = 2
     plan_number = "521"
     validity = (7.0, 7.0)
 
@@ -23,7 +24,7 @@ class ReadNoise(Calibration):
     raws = depends_on_many(RawBiasFrame, "bias frames of one night", same=("instrument", "chip", "readout_mode"),
                            within="night", at_least=2)
 
-    overscan = parameter("auto", "what is subtracted: auto, none, constant, per_row, per_column or prescan", choices=OPTIONS)
+    overscan = parameter("auto", "what is subtracted; auto: as the instrument file says, else per row", choices=OPTIONS)
     rejection_threshold = parameter(4.0, "pixels further than this from the mean difference are left out", unit="sigma", at_least=1.0)
     maximum_iterations = parameter(10, "how often rejection is repeated at most", at_least=1)
 
@@ -36,7 +37,7 @@ class ReadNoise(Calibration):
               Limit("read_noise", flag=Flag.CHANGED, at_most=5.0, compare=True))
 
     def make(self) -> None:
-        frames = [raw.assembled(option_for(self.overscan, raw)) for raw in self.raws]
+        frames = all_assembled(self.raws, option_for(self.overscan, self.raws[0]))
         found = read_noise([frame.data for frame in frames], frames[0].amplifier_index,
                            rejection_threshold=self.rejection_threshold, maximum_iterations=self.maximum_iterations)
         self.read_noises = as_text(found.read_noise)

@@ -5,12 +5,10 @@ import json
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from awe.dataflow.limits import Limit
 from awe.persist.declare import attribute, depends_on, key, parameter
 from awe.persist.types import to_microseconds
-from awe.science.amplifier import per_amplifier
 from awe.science.calibrate import Calibrated, reweigh
 from awe.science.cosmic import cosmic_rays
 from awe.science.mask import Bit
@@ -31,6 +29,7 @@ from awe.targets.skyframe import SkyFrame
 class ReducedScienceFrame(DetectorFrame):
     """One chip of one exposure, calibrated: electrons, inverse-variance weight, variance, mask."""
 
+    version = 2
     plan_number = "632"
 
     filter = depends_on(Filter, "the filter", key=True)
@@ -47,8 +46,8 @@ class ReducedScienceFrame(DetectorFrame):
 
     cosmic_rays = parameter(True, "whether cosmic rays are looked for")
     cosmic_threshold = parameter(4.5, "Laplacian significance of a cosmic ray", unit="sigma", at_least=1.0)
-    cosmic_object_limit = parameter(5.0, "contrast between a cosmic ray and the star below it", at_least=0.1)
-    cosmic_neighbour_fraction = parameter(0.3, "part of the threshold that counts next to a cosmic ray", at_least=0.0, at_most=1.0)
+    cosmic_object_limit = parameter(3.0, "contrast between a cosmic ray and the star below it", at_least=0.1)
+    cosmic_neighbour_fraction = parameter(0.55, "part of the threshold that counts next to a cosmic ray", at_least=0.0, at_most=1.0)
     star_fwhm = parameter(2.0, "narrowest stars that are to be expected", unit="pix", at_least=0.5)
 
     object = attribute(str, "what the observer said it is of")
@@ -83,24 +82,16 @@ class ReducedScienceFrame(DetectorFrame):
         assert sky.mask is not None and sky.variance is not None
         variance = frame.variance + sky.variance
         weight = np.where(frame.weight > 0, 1.0 / (1.0 / np.maximum(frame.weight, 1e-30) + sky.variance), 0.0).astype(np.float32)
-        return Calibrated(frame.data - sky.data, variance, weight, frame.mask | sky.mask, frame.sky, frame.gain, frame.read_noise)
+        return Calibrated(frame.data - sky.data, variance, weight, frame.mask | sky.mask, frame.sky, frame.gain, frame.read_noise,
+                          frame.unlit + sky.variance)
 
     def without_cosmics(self, frame: Calibrated) -> Calibrated:
         """The frame with cosmic rays masked; they are judged by all noise there is, that of the dark charge included."""
-        flat = self.flat.image.data
-        found = cosmic_rays(frame.data, self.noise_without_light(frame, flat), frame.mask, flat=flat,
+        found = cosmic_rays(frame.data, mask=frame.mask, flat=self.flat.image.data, unlit=frame.unlit,
                             background=frame.sky if self.sky is not None else 0.0, threshold=self.cosmic_threshold,
                             object_limit=self.cosmic_object_limit, neighbour_fraction=self.cosmic_neighbour_fraction,
                             star_fwhm=self.star_fwhm)
         return reweigh(frame, found.mask)
-
-    def noise_without_light(self, frame: Calibrated, flat: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What scatters without light, before the flat, in electrons: read noise, dark charge, errors of the calibrations."""
-        index = self.raw.assembled("none").amplifier_index
-        read_noise = per_amplifier(frame.read_noise, index, 0.0)
-        good = frame.weight > 0
-        spread = np.where(good, flat**2 / np.where(good, frame.weight, 1), 0) - max(frame.sky, 0.0) * flat
-        return np.asarray(np.sqrt(np.maximum(spread, read_noise**2)), np.float32)
 
     def describe_frame(self, frame: Calibrated) -> None:
         """What can be asked of the frame afterwards."""

@@ -21,6 +21,8 @@ from awe.targets.raw import RawScienceFrame
 class SkyFrame(DetectorFrame):
     """Running median of the dithers around one exposure, in two passes with objects masked."""
 
+    version = 2
+
     filter = depends_on(Filter, "the filter", key=True)
     exposure = key(str, "name of the exposure")
     method = key(str, "how the sky is measured: dither")

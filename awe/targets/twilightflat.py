@@ -16,6 +16,7 @@ from awe.targets.raw import RawTwilightFlatFrame
 class TwilightFlat(FlatFrame):
     """Average of the twilight flats of one night, stars rejected."""
 
+    version = 2
     plan_number = "543"
 
     raws = depends_on_many(RawTwilightFlatFrame, "twilight flats of one night", same=("instrument", "chip", "filter", "readout_mode"),

@@ -11,7 +11,8 @@ from astropy.io import fits
 
 from awe.errors import FitsError, HeaderError, PermanentError
 from awe.science import bands
-from awe.science.amplifier import Assembled, assemble, per_amplifier
+from awe.science.amplifier import per_amplifier
+from awe.science.assemble import Assembled, assemble
 from awe.science.bias import master_bias
 from awe.science.calibrate import Calibrated, calibrate, reweigh
 from awe.science.coldpixels import cold_pixels

@@ -59,7 +59,7 @@ def test_finds_cosmic_rays_and_spares_stars(fwhm: float) -> None:
     far = false & cores & ~near(hits > 0)
     assert far.sum() <= 0.01 * cores.sum()
     assert 100 < found.count < 200
-    assert np.abs((found.cleaned - SKY)[true & ~near(cores)]).max() < 6 * np.sqrt(SKY + READ_NOISE**2)
+    assert np.abs((found.cleaned(data) - SKY)[true & ~near(cores)]).max() < 6 * np.sqrt(SKY + READ_NOISE**2)
 
 
 def near(where: np.ndarray, reach: int = 2) -> np.ndarray:
@@ -100,7 +100,7 @@ def test_same_bits_on_any_number_of_threads() -> None:
     for number in (1, 2, 3):
         bands.set_threads(number)
         found = cosmic_rays(data, READ_NOISE)
-        results.append((found.mask.tobytes(), found.cleaned.tobytes(), found.count, found.rounds))
+        results.append((found.mask.tobytes(), found.values.tobytes(), found.count, found.rounds))
     bands.set_threads(None)
     assert results[0] == results[1] == results[2]
 
@@ -114,7 +114,7 @@ def test_masked_pixels_are_neither_found_nor_used() -> None:
     found = cosmic_rays(data, READ_NOISE, mask=bad)
     assert not found.mask[98:103, 98:112].any()
     assert not found.mask[148:153, 148:153].any()
-    assert np.isnan(found.cleaned[150, 150])
+    assert np.isnan(found.cleaned(data)[150, 150])
     assert not cosmic_rays(data, READ_NOISE, mask=bad != 0).mask[98:103, 98:112].any()
     warning = np.where(bad != 0, np.uint16(Bit.NOISY), np.uint16(0)).astype(np.uint16)
     assert cosmic_rays(data, READ_NOISE, mask=warning).mask[100, 100:110].all(), "a warning hides nothing"
