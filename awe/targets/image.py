@@ -1,8 +1,7 @@
 """Images in files: one writer, so that the same pixels and cards are always the same bytes.
 
-A frame is written as a primary HDU with its pixels, and extensions VARIANCE, WEIGHT, MASK, COVERAGE, FWHM and STDEV where
-it has them.  The
-bytes hold no date of writing, no identity, no name of a person, host or input.
+A frame is written as a primary HDU with its pixels, and extensions VARIANCE, WEIGHT, MASK, COVERAGE, FWHM and STDEV where it has
+them.  The bytes hold no date of writing, no identity, no name of a person, host or input.
 """
 from __future__ import annotations
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from awe.science.amplifier import Amplifier, assemble
+from awe.science.amplifier import Amplifier
+from awe.science.assemble import assemble
 from awe.science.readout import in_read_order, reads_backwards
 
 
