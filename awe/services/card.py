@@ -5,7 +5,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from awe.dataflow.lifecycle import Stored
 from awe.face.description import VALID, flags_of
 from awe.persist import tables
 from awe.persist.declare import Dependency, DependencyList, Key, Parameter, Part
@@ -76,8 +75,12 @@ def brief(obj: Any) -> dict[str, Any]:
 
 def files(obj: Any) -> list[dict[str, Any]]:
     """Its files."""
-    rows = obj.file_rows() if isinstance(obj, Stored) else {}
-    return [{"role": role, "name": row["global_name"], "size": row["size"], "sha256": row["sha256"]} for role, row in rows.items()]
+    kept, file = tables.object_file, tables.file
+    joined = kept.outerjoin(file, file.c.sha256 == kept.c.sha256)
+    statement = sa.select(kept.c.role, kept.c.global_name, kept.c.sha256, file.c.size).select_from(joined).where(kept.c.oid == obj.oid)
+    with current().reading() as connection:
+        rows = connection.execute(statement.order_by(kept.c.role)).all()
+    return [{"role": row.role, "name": row.global_name, "size": row.size, "sha256": bytes(row.sha256).hex()} for row in rows]
 
 
 def used_by(obj: Any, who: Identity) -> dict[str, Any]:

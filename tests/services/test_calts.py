@@ -132,6 +132,16 @@ def test_both_stamps_beyond_each_other(served: Served, biases: list[str]) -> Non
         assert answer.status_code == 200, answer.text
 
 
+def test_a_form_that_is_sent_as_it_came_changes_nothing(served: Served, biases: list[str]) -> None:
+    """Also where the time stamps are not whole seconds."""
+    browser = served.log_in("ann")
+    page = browser.get(f"/calts/edit/{biases[0]}", params={"timestamp_start": "2020-01-01T00:00:00.123456"}).text
+    fields = dict(re.findall(r'name="(timestamp_\w+)" id="\w+" value="([^"]+)"', page))
+    assert fields["timestamp_start"] == "2020-01-01 00:00:00.123456"
+    again = browser.get(f"/calts/edit/{biases[0]}", params={**fields, "is_valid": "1"}).text
+    assert set(re.findall(r"<dt>(timestamp_\w+|is_valid)</dt>", again)) == {"timestamp_start"}
+
+
 def test_in_a_browser(served: Served, biases: list[str]) -> None:
     browser = served.log_in("bob")
     page = browser.get(f"/calts/edit/{biases[1]}", params={"is_valid": 0, "next": "/calts?chip=c1"})

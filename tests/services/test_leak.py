@@ -96,7 +96,7 @@ def test_what_may_be_seen_is_there(served: Served, user: str) -> None:
         file = served.client.get(f"/files/{served.names[level]}", headers=headers)
         absent = served.client.get("/object/0123456789abcdef0123456789abcdef", headers=headers)
         if level >= LEAST[user]:
-            assert page.status_code == 200 and f"marker{level}" in page.text
+            assert page.status_code == 200 and f"marker{level}" in page.text and served.names[level] in page.text
             assert file.status_code == 200 and file.content == f"marker{level}".encode() * 100
         else:
             assert page.status_code == absent.status_code == 404 and file.status_code == 404
