@@ -8,7 +8,6 @@ import sqlalchemy as sa
 
 from awe.dataflow import jobs
 from awe.dataflow import lease as leases
-from awe.dataflow.faults import reach
 from awe.dataflow.instance import Instance
 from awe.dataflow.lifecycle import Makeable, Stored
 from awe.dataflow.maker import Product, build, fill
@@ -16,6 +15,7 @@ from awe.dataflow.prepare import Prepared
 from awe.dataflow.settle import Result
 from awe.dataflow.source import recipe_of
 from awe.errors import InstanceError
+from awe.faults import reach
 from awe.persist import tables
 from awe.persist.insert import insert
 from awe.persist.load import load
@@ -66,8 +66,10 @@ def write(instance: Instance, work: Work) -> Result:
 
     def written(connection: sa.Connection) -> None:
         insert([record])
+        reach("flushed")
         if prepared.lease is not None and not leases.give_back(connection, prepared.lease):
             raise leases.TakenOver(f"the lease on {prepared.node.name} was taken over by another process; ask again")
+        reach("released")
         if prepared.job is not None:
             jobs.end(connection, prepared.job, "done", oid=row_of(connection, obj), log=product.log)
         reach("written")

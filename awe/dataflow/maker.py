@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from awe.dataflow import jobs
-from awe.dataflow.faults import reach
 from awe.dataflow.instance import Instance
 from awe.dataflow.lifecycle import Makeable
 from awe.dataflow.log import Log, captured
 from awe.errors import AweError, TransientError
+from awe.faults import reach
 from awe.persist.declare import natural_key
 from awe.persist.load import load
 from awe.persist.mapping import class_named

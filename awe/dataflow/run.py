@@ -19,7 +19,6 @@ import sqlalchemy as sa
 from awe.dataflow import jobs
 from awe.dataflow import lease as leases
 from awe.dataflow.commit import Work, commit, share
-from awe.dataflow.faults import reach
 from awe.dataflow.instance import Instance
 from awe.dataflow.maker import Failure, Product
 from awe.dataflow.node import Node
@@ -31,6 +30,7 @@ from awe.dataflow.settle import Result, is_cut_off
 from awe.dataflow.state import State
 from awe.dataflow.workers import Here, Makers, Outcome
 from awe.errors import AweError, InstanceError, MakeError
+from awe.faults import reach
 
 Progress = Callable[[str, Node, int, int], None]
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from awe.faults import reach
 from awe.fileserver.digest import is_hash
 from awe.fileserver.incoming import told_plainly
 from awe.fileserver.lock import exclusive, exclusive_or_refuse
@@ -96,6 +97,7 @@ class _Run:
                 if sha not in pinned and self._is_old(sha):
                     trashed = self.store.trash / f"{sha}.{int(time.time())}"
                     self.store.path(sha).rename(trashed)
+                    reach("trashed")
                     moved.append((sha, trashed))
         return moved
 

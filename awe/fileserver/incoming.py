@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from awe.errors import StoreError, StoreFullError
+from awe.faults import reach
 from awe.fileserver.digest import blocks
 from awe.fileserver.owner import Owner
 
@@ -75,8 +76,10 @@ class Incoming:
         Returns the folder above if the folder of `target` had to be made. The caller syncs the folders.
         """
         os.fchmod(self._descriptor, 0o444)
+        reach("unsynced")
         if durable:
             os.fsync(self._descriptor)
+        reach("synced")
         made_in = None
         try:
             os.rename(self.path, target)
@@ -85,6 +88,7 @@ class Incoming:
             made_in = target.parent.parent
             os.rename(self.path, target)
         self._moved = True
+        reach("renamed")
         return made_in
 
     def close(self) -> None:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from awe.errors import InstanceError, MissingFileError, StoreError
+from awe.faults import reach
 from awe.fileserver.batch import each
 from awe.fileserver.digest import hash_bytes, hash_file, is_hash, must_be
 from awe.fileserver.incoming import Incoming, Source, sync_folder, told_plainly
@@ -146,7 +147,9 @@ class Store:
         """Pin a content and move it into its place unless a good one is there; return the folders to sync."""
         sha = incoming.sha
         target = self._place(sha)
+        reach("temporary")
         self.pins.add(sha)
+        reach("pinned")
         try:
             made_in = None if self._is_good(sha) else incoming.move(target)
         except BaseException:

@@ -18,6 +18,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from awe.errors import SchemaError
+from awe.faults import reach
 from awe.persist import guard, keysets, role, tables
 from awe.persist.branches import OWN, Branch, branch_of, branches, migrations, package_of, refuse_newer
 from awe.persist.session import open_engine
@@ -48,6 +49,7 @@ def run_versions(connection: sa.Connection) -> None:
         if _version_difference(connection, branch):
             guard.lift(connection)
             command.upgrade(config(connection, branch), "heads")
+            reach("migrated")
             guard.install(connection)
         connection.commit()
 

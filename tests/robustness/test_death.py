@@ -12,10 +12,11 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from awe.dataflow import faults, jobs
+from awe import faults
+from awe.dataflow import jobs
 from awe.dataflow.instance import Instance
 from awe.errors import ConfigError
-from awe.persist import tables
+from awe.persist import schema, session, tables
 from awe.targets import SourceList
 from tests.robustness.conftest import opened
 from tests.robustness.homes import Home, fsck, started
@@ -77,10 +78,43 @@ def goes_on(home: Home, name: str, whole: dict[str, list[str]]) -> None:
     fsck(home)
 
 
-@pytest.mark.parametrize("fault", [*faults.POINTS, "leased:3", "put:4", "written:5", "committed:6"])
+@pytest.mark.parametrize("fault", [*(point for point in faults.MAKING if point not in faults.STORING),
+                                   "leased:3", "put:4", "written:5", "committed:6"])
 def test_at_a_fault_point(toy, whole, fault):
     killed_at(toy, fault, "Heap")
     goes_on(toy, "Heap", whole)
+
+
+@pytest.mark.parametrize("fault", [*faults.STORING, "renamed:4"])
+def test_on_the_way_into_the_store(sqlite_toy, whole, fault):
+    killed_at(sqlite_toy, fault, "Heap")
+    goes_on(sqlite_toy, "Heap", whole)
+
+
+def test_while_garbage_is_collected(toy, whole):
+    """What was moved to the trash is put again by whoever wants it, or deleted by the next collection."""
+    killed_at(toy, "written", "Heap")
+    collector = ("import sys; from pathlib import Path; from tests.robustness.homes import Home; "
+                 "from tests.robustness.test_gc import collected; collected(Home(Path(sys.argv[1]), sys.argv[2]).open())")
+    process = started("-c", collector, str(toy.path), toy.url, AWE_FAULT="trashed")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGKILL, out + err
+    assert any((toy.path / "store" / "trash").iterdir())
+    goes_on(toy, "Heap", whole)
+    assert fsck(toy)["unreferred"] == 0
+
+
+def test_while_tables_are_brought_up_to_date(database_url):
+    """Nothing of the upgrade is there, and the next one does it."""
+    upgrading = "import sys; import awe.targets; from awe.persist.schema import upgrade; upgrade(sys.argv[1])"
+    process = started("-c", upgrading, database_url, AWE_FAULT="migrated")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGKILL, out + err
+    engine = session.open_engine(database_url)
+    assert sa.inspect(engine).get_table_names() == []
+    engine.dispose()
+    schema.upgrade(database_url)
+    assert schema.check(database_url) == []
 
 
 def test_what_the_dead_were_doing_is_said(sqlite_toy, whole):

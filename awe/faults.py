@@ -14,16 +14,33 @@ from awe.errors import ConfigError, did_you_mean
 
 VARIABLE = "AWE_FAULT"
 
+#: The points at which a file comes by on its way into the store.
+STORING = {
+    "temporary": "all bytes of a file written beside its place, no pin set yet",
+    "pinned": "its pin set",
+    "unsynced": "just before its bytes are made durable",
+    "synced": "its bytes durable, not in its place yet",
+    "renamed": "in its place, the name not durable yet",
+}
 #: The points in the order in which the making of a target comes to them.
-POINTS = {
+MAKING = {
     "leased": "the lease is taken and the job noted",
     "making": "just before make()",
     "made": "after make(), no file stored yet",
+    **STORING,
     "put": "all files stored and pinned",
     "returned": "back in the process that commits",
+    "flushed": "the rows of the object written, the lease not given back yet",
+    "released": "the lease given back",
     "written": "all rows written, not yet committed",
     "committed": "committed, the pins not yet taken away",
 }
+#: The points that upkeep comes to.
+UPKEEP = {
+    "trashed": "the garbage collector has moved a file to the trash",
+    "migrated": "the tables are those of the newest version, their guards not written and nothing committed yet",
+}
+POINTS = {**MAKING, **UPKEEP}
 
 _lock = threading.Lock()
 _reached = 0
