@@ -45,11 +45,12 @@ class Stored(DBObject):
         return {role: row["sha256"] for role, row in self.file_rows().items()}
 
     def file_rows(self) -> dict[str, dict[str, Any]]:
-        """What the database says of each file, by role: sha256, ext and global_name."""
-        f = tables.object_file
+        """What the database says of each file, by role: sha256, ext, global_name and size in bytes."""
+        f, file = tables.object_file, tables.file
+        statement = sa.select(f, file.c.size).select_from(f.join(file, file.c.sha256 == f.c.sha256)).where(f.c.oid == self.oid)
         with instances.current().database.reading() as connection:
-            rows = connection.execute(sa.select(f).where(f.c.oid == self.oid).order_by(f.c.role))
-            return {row.role: {"sha256": bytes(row.sha256).hex(), "ext": row.ext, "global_name": row.global_name} for row in rows}
+            return {row.role: {"sha256": bytes(row.sha256).hex(), "ext": row.ext, "global_name": row.global_name, "size": row.size}
+                    for row in connection.execute(statement.order_by(f.c.role))}
 
     def path(self, role: str = "image") -> Path:
         """Where a file of this object is on this machine."""
