@@ -98,7 +98,7 @@ def texts(prefix: str, guarded: Sequence[Any], edited: Mapping[str, str], kept: 
     old, new = (", ".join(f"{row}.{column}" for column in kept) for row in ("OLD", "NEW"))
     bodies = {"refuse": REFUSE.format(prefix=prefix), "delete": DELETED.format(prefix=prefix, schema=schema),
               "object": OBJECT.format(prefix=prefix, old=old, new=new, checks=checks),
-              "shared": policy_postgresql.shared(prefix, schema),
+              "shared": policy_postgresql.shared(prefix, schema, there),
               "apply": APPLY.format(prefix=prefix, schema=schema, declared=policy_postgresql.DECLARED, cases=cases,
                                     may_edit=policy_postgresql.may_edit(), fields=", ".join(f"'{field}'" for field in edited))}
     if "release_member" in there:

@@ -63,7 +63,12 @@ IF pg_has_role({actor}, (SELECT c.relowner FROM pg_class c WHERE c.oid = TG_RELI
 IF EXISTS (SELECT 1 FROM edge e JOIN object t ON t.oid = e.target JOIN object i ON i.oid = e.input WHERE e.target = NEW.oid AND NOT {sees})
 OR EXISTS (SELECT 1 FROM edge e JOIN object t ON t.oid = e.target JOIN object i ON i.oid = e.input WHERE e.input = NEW.oid AND NOT {sees})
 THEN RAISE EXCEPTION 'awe: somebody who sees an object would not see what it was made from' USING ERRCODE = 'insufficient_privilege';
-END IF; RETURN NULL; END $$"""
+END IF; {released} RETURN NULL; END $$"""
+#: Nor does a release lose what its readers see.
+RELEASED = """IF EXISTS (SELECT 1 FROM release_member m JOIN release t ON t.id = m.release_id JOIN object i ON i.oid = m.oid
+WHERE m.oid = NEW.oid AND NOT {sees})
+THEN RAISE EXCEPTION 'awe: somebody who sees a release would not see all of its members' USING ERRCODE = 'insufficient_privilege';
+END IF;"""
 SEES = """(i.privileges >= 3 AND i.privileges >= least(t.privileges, 4) OR i.privileges = 2 AND t.privileges <= 2
 AND t.project_id = i.project_id OR i.privileges = 1 AND t.privileges = 1 AND t.creator_id = i.creator_id)"""
 
@@ -73,9 +78,10 @@ def may_edit() -> str:
     return MAY_EDIT.format(actor=ACTOR)
 
 
-def shared(prefix: str, schema: str) -> str:
+def shared(prefix: str, schema: str, there: Collection[str]) -> str:
     """The function that looks at the end of a transaction."""
-    return SHARED.format(prefix=prefix, schema=schema, actor=ACTOR, sees=SEES)
+    released = RELEASED.format(sees=SEES) if "release_member" in there else ""
+    return SHARED.format(prefix=prefix, schema=schema, actor=ACTOR, sees=SEES, released=released)
 
 
 def policies(owned: Sequence[Any], there: Collection[str]) -> dict[tuple[str, str], str]:
@@ -107,7 +113,8 @@ def policies(owned: Sequence[Any], there: Collection[str]) -> dict[tuple[str, st
     of_project = f"(project_id = 0 OR project_id = ANY ({PROJECTS}))"
     add("parameter_set", of_project, f"who = {ME} AND {of_project}")
     add("release", mine, f"creator_id = {ME} AND project_id = ANY ({PROJECTS})")
-    add("release_member", "EXISTS (SELECT 1 FROM object o WHERE o.oid = release_member.oid)",
+    add("release_member", "EXISTS (SELECT 1 FROM object o WHERE o.oid = release_member.oid) "
+        "AND EXISTS (SELECT 1 FROM release r WHERE r.id = release_member.release_id)",
         f"{KNOWN} AND EXISTS (SELECT 1 FROM object o WHERE o.oid = release_member.oid)")
     for table in WORDS:
         add(table, "true", KNOWN)

@@ -20,8 +20,9 @@ from awe.persist.judge import twins
 from awe.persist.lineage import ancestors, descendants, tell_everything
 from awe.persist.load import load, read
 from awe.persist.record import FileRow, Record
+from awe.persist.release import make_release, release_named, releases
 from awe.persist.serial import latest
-from awe.persist.session import Database, connect, using
+from awe.persist.session import Database, connect, current, using
 from awe.persist.shadow import as_of
 from awe.persist.user import add_user
 from tests.conftest import new_database, postgresql_server
@@ -84,6 +85,7 @@ def build(world: World) -> None:
         world.identity |= {each.oid: each.object_id for each in made}
         for each in made:
             edit(each, "is_valid", 2, f"marker{level}")
+        make_release(f"marker{level}", made, f"marker{level}")
     owner.close()
 
 
@@ -260,6 +262,38 @@ def test_raw_sql_as_a_role(world, user):
                      f"SELECT 1 FROM candidate WHERE oid IN ({hidden})",
                      "SELECT 1 FROM file f WHERE NOT EXISTS (SELECT 1 FROM object_file o WHERE o.sha256 = f.sha256)"):
             assert connection.exec_driver_sql(text).all() == [], text
+
+
+def test_releases(world, user):
+    """Which there are, what is in them, and what is found inside; a name that is hidden is one that is not there."""
+    seen = [level for level in LEVELS if should_see(user, level)]
+    assert {one.name: one.count for one in releases()} == {f"marker{level}": len(world.made[level]) + 1 for level in seen}
+    said = set()
+    for level in LEVELS:
+        if level not in seen:
+            for name in (f"marker{level}", "marker9"):
+                with pytest.raises(NotFoundError) as error:
+                    release_named(name)
+                said.add(str(error.value).replace(name, ""))
+            continue
+        members = {*world.made[level].values(), world.camera}
+        release = release_named(f"marker{level}")
+        assert oids(release.objects()) == members
+        with context.release(release.name):
+            assert {oid for cls in CLASSES for oid in oids(cls.select_all())} == members - {world.camera}
+            assert {cls: len(cls.is_valid == 2) for cls in CLASSES} == {cls: len(oids(cls.select_all())) for cls in CLASSES}
+    assert len(said) <= 1
+
+
+def test_members_of_releases_by_raw_sql(world, user):
+    if not world.roles:
+        pytest.skip("whoever may read the file, or is the owner of the tables, reads everything: the documentation says so")
+    seen = {f"marker{level}" for level in LEVELS if should_see(user, level)}
+    with current().reading() as connection:
+        assert set(connection.exec_driver_sql("SELECT name FROM release").scalars()) == seen
+        rows = connection.exec_driver_sql("SELECT release_id, oid FROM release_member").all()
+        assert len({row[0] for row in rows}) == len(seen)
+        assert {row[1] for row in rows} <= world.all(user) | {world.camera}
 
 
 def test_every_table_has_its_policies(world):

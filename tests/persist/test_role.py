@@ -13,6 +13,7 @@ from awe.persist.edit import edit
 from awe.persist.insert import insert
 from awe.persist.rebuild import rebuild_candidates
 from awe.persist.record import FileRow, Record
+from awe.persist.release import make_release
 from awe.persist.session import connect, using
 from awe.persist.user import add_user
 from tests.conftest import new_database, postgresql_server
@@ -168,6 +169,14 @@ def test_a_manager_cannot_break_what_readers_see_by_raw_sql(url, acting):
         with pytest.raises(sa.exc.DBAPIError, match="would not see what it was made from"):
             raw_sql(url, "ann", line.format(oid, old, new))
     raw_sql(url, "ann", line.format(made.oid, 3, 2))
+    with acting("ann"):
+        kept = coadd(3)
+        context.set_privileges(3)
+        make_release(f"R{next(NUMBER)}", [kept], "for the test")
+    with pytest.raises(sa.exc.DBAPIError, match="would not see all of its members"):
+        raw_sql(url, "ann", line.format(kept.oid, 3, 2))
+    with acting("ann"), pytest.raises(ForbiddenError, match="belongs to a release"):
+        edit(kept, "privileges", 2, "not for all")
 
 
 def test_temporary_tables_fool_no_function(url, acting):
