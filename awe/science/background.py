@@ -1,7 +1,7 @@
 """The sky background of a reduced frame: level and noise on a mesh, with objects rejected.
 
-The mesh estimate is SExtractor's (Bertin & Arnouts 1996, A&AS 117, 393) through `sep`: clipped mode per mesh cell,
-median filter over cells, bicubic spline between them. A second pass leaves out the pixels of objects found above the
+The mesh estimate is SExtractor's (Bertin & Arnouts 1996, A&AS 117, 393): clipped mode per mesh cell, median filter over
+cells, bicubic spline between them (`awe.science.mesh`). A second pass leaves out the pixels of objects found above the
 first background, which the clipped mode alone overestimates in crowded fields.
 """
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy
-import sep
 from numpy.typing import NDArray
+
+from awe.science import mesh as kernels
 
 Plane = NDArray[np.float32]
 
@@ -71,7 +71,7 @@ def background(data: NDArray[np.generic], mask: NDArray[np.generic] | None = Non
     bad = ~np.isfinite(image)
     if mask is not None:
         bad |= np.asarray(mask) != 0
-    image = np.where(bad, np.float32(0), image)
+    image = np.where(bad, np.float32(0), image) if bad.any() else image
     objects = np.zeros(image.shape, bool)
     if bad.all():
         zero = np.zeros(image.shape, np.float32)
@@ -79,7 +79,7 @@ def background(data: NDArray[np.generic], mask: NDArray[np.generic] | None = Non
     sides = [max(8, min(mesh, n)) for n in image.shape[::-1]]
     model = _mesh(image, bad, sides, filter_size, max_fraction)
     for _ in range(passes - 1):
-        objects = _objects(image, bad, model, reject, grow)
+        objects = kernels.objects(image, bad, model[0], model[1], reject, grow)
         model = _mesh(image, bad | objects, sides, filter_size, max_fraction, fallback=bad)
     level, rms, globallevel, globalrms = model
     return Background(level, rms, globallevel, globalrms, objects)
@@ -93,20 +93,7 @@ def _mesh(image: Plane, bad: NDArray[np.bool_], sides: list[int], filter_size: i
     """Return level, rms and their global values of one pass; all-masked cells take the median of their neighbours."""
     if fallback is not None and bad.mean() > max(max_fraction, fallback.mean() + 0.5 * (1 - fallback.mean())):
         bad = fallback  # hardly any sky is left: a biased estimate of all pixels beats one of a few
-    result = sep.Background(image, mask=bad, bw=sides[0], bh=sides[1], fw=filter_size, fh=filter_size)
-    level: Plane = result.back(dtype=np.float32)
-    rms: Plane = result.rms(dtype=np.float32)
-    if not np.isfinite(level).all() or not np.isfinite(rms).all() or (rms < 0).any():
-        level = np.nan_to_num(level, nan=float(result.globalback))
-        rms = np.maximum(np.nan_to_num(rms, nan=float(result.globalrms)), np.float32(0))
-    return level, rms, float(result.globalback), float(result.globalrms)
-
-
-def _objects(image: Plane, bad: NDArray[np.bool_], model: Model, reject: float, grow: int) -> NDArray[np.bool_]:
-    """Return the pixels of objects: significant in the smoothed image, either sign left to the clipping of the mesh."""
-    level, rms = model[0], model[1]
-    smooth = scipy.ndimage.gaussian_filter(np.where(bad, np.float32(0), image - level), 1.5, mode="nearest")
-    gain = 1.0 / (2.0 * np.sqrt(np.pi) * 1.5)  # noise of white noise after this Gaussian
-    found = (smooth > np.float32(max(reject, 1.0) * 1.5 * gain) * rms) & (rms > 0) & ~bad
-    found = scipy.ndimage.binary_opening(found, iterations=1)
-    return np.asarray(scipy.ndimage.binary_dilation(found, iterations=grow) if grow else found, bool)
+    level, rms = (kernels.smoothed(kernels.filled(grid), filter_size) for grid in kernels.cells(image, bad, *sides))
+    planes = [kernels.spline(grid, sides[0], sides[1], image.shape) for grid in (level, rms)]
+    np.maximum(planes[1], np.float32(0), out=planes[1])
+    return planes[0], planes[1], float(np.median(level)), float(np.median(rms))

@@ -8,10 +8,12 @@ is left as it is.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy
 import sep
+from numba import njit
 from numpy.typing import NDArray
 
 Plane = NDArray[np.float32]
@@ -70,26 +72,58 @@ def crowd(image: Plane, noise: Plane, bad: NDArray[np.bool_], seg: NDArray[np.in
     Crowd or None
         None where no object is a crowd.
     """
-    sizes = np.bincount(seg.ravel())
-    sizes[0] = 0
+    sizes = _sizes(np.ascontiguousarray(seg), int(seg.max()))
     huge = np.flatnonzero(sizes > _CELLS * mesh**2)
-    if not len(huge):
-        return None
     fine = max(8, mesh // _FINE)
-    local = sep.Background(image, mask=bad, bw=fine, bh=fine, fw=3, fh=3)
-    level, rms = np.nan_to_num(local.back(dtype=np.float32)), np.nan_to_num(local.rms(dtype=np.float32))
-    peaks = sep.extract(np.where(bad, np.float32(0), image - level), _THRESHOLD, err=np.where(bad, np.float32(1), np.maximum(noise, rms)),
-                        mask=bad, minarea=_AREA)
-    ny, nx = seg.shape
-    owner = seg[np.clip(np.rint(peaks["y"]).astype(int), 0, ny - 1), np.clip(np.rint(peaks["x"]).astype(int), 0, nx - 1)]
-    count = np.bincount(owner, minlength=len(sizes))
-    crowds = huge[count[huge] >= np.maximum(_SOURCES, _DENSITY * sizes[huge] / fine**2)]
+    boxes = ndimage.find_objects(seg) if len(huge) else []
+    cuts = [(number, _around(boxes[number - 1], fine, seg.shape)) for number in huge]
+    if not any(len(_crowds(seg[cut], np.array([number]), _peaks(image[cut], noise[cut], bad[cut], fine)[2], fine)) for number, cut in cuts):
+        return None
+    level, rms, peaks = _peaks(image, noise, bad, fine)
+    crowds = _crowds(seg, huge, peaks, fine)
     if not len(crowds):
         return None
     inside = np.isin(seg, crowds)
     usable = inside & ~_near_an_edge(bad)
     soft = np.clip(2 * scipy.ndimage.gaussian_filter(inside.astype(np.float32), fine / 2, mode="nearest") - 1, 0, 1)
     return Crowd(crowds, usable, np.asarray(level * soft, np.float32), np.asarray(rms * soft, np.float32))
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _sizes(seg: Any, most: int) -> Any:
+    """Return how many pixels each object has, by its number; 0 for the sky."""
+    found = np.zeros(most + 1, np.int64)
+    for y in range(seg.shape[0]):
+        for x in range(seg.shape[1]):
+            if seg[y, x]:
+                found[seg[y, x]] += 1
+    return found
+
+
+def _around(box: tuple[slice, ...], fine: int, shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Return a box with three fine cells around it, cut where cells of the whole image are."""
+    return tuple(slice(max(0, (one.start // fine - 3) * fine), min(n, (-(-one.stop // fine) + 3) * fine))
+                 for one, n in zip(box, shape, strict=True))
+
+
+def _peaks(image: Plane, noise: Plane, bad: NDArray[np.bool_], fine: int) -> tuple[Plane, Plane, NDArray[np.void]]:
+    """Return the level and the scatter of a background in fine cells, and the sources above it."""
+    image, bad = np.ascontiguousarray(image), np.ascontiguousarray(bad)
+    local = sep.Background(image, mask=bad, bw=fine, bh=fine, fw=3, fh=3)
+    level, rms = np.nan_to_num(local.back(dtype=np.float32)), np.nan_to_num(local.rms(dtype=np.float32))
+    peaks = sep.extract(np.where(bad, np.float32(0), image - level), _THRESHOLD, err=np.where(bad, np.float32(1), np.maximum(noise, rms)),
+                        mask=bad, minarea=_AREA)
+    return level, rms, peaks
+
+
+def _crowds(seg: NDArray[np.int32], huge: NDArray[np.intp], peaks: NDArray[np.void], fine: int) -> NDArray[np.intp]:
+    """Return which of the huge objects of a segmentation map have so many sources that they are crowds."""
+    ny, nx = seg.shape
+    owner = seg[np.clip(np.rint(peaks["y"]).astype(int), 0, ny - 1), np.clip(np.rint(peaks["x"]).astype(int), 0, nx - 1)]
+    most = int(max(seg.max(), huge.max()))
+    count, sizes = np.bincount(owner, minlength=most + 1), _sizes(np.ascontiguousarray(seg), most)
+    enough = count[huge] >= np.maximum(_SOURCES, _DENSITY * sizes[huge] / fine**2)
+    return np.asarray(huge[enough], np.intp)
 
 
 def _near_an_edge(bad: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -1,7 +1,7 @@
 """Finding and measuring sources; columns named as SExtractor names them, each with unit and meaning.
 
-Detection and deblending are SExtractor's (Bertin & Arnouts 1996, A&AS 117, 393) through `sep` (Barbary 2016, JOSS 1,
-58); the measurements are the kernels of `awe.science.apertures`, with neighbours masked by the segmentation map.
+Detection is that of `awe.science.detect`; the measurements are the kernels of `awe.science.apertures`, with neighbours replaced by
+means of the segmentation map.
 """
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ import scipy
 import sep
 from numpy.typing import NDArray
 
-from awe.errors import PermanentError
 from awe.science import apertures, psf
 from awe.science.background import Background, background
-from awe.science.crowd import Crowd, crowd, crowd_kernel
-from awe.science.mask import NO_WEIGHT, Bit
+from awe.science.detect import Detection, Options, Scene, centres_in, clean, detection_noise, find, subtracted
+from awe.science.mask import Bit
 from awe.science.sourcecolumns import COLUMNS, DEFAULT_RADII, Column, columns
 from awe.science.wcs import Wcs
 
-__all__ = ["COLUMNS", "DEFAULT_RADII", "Column", "columns", "extract", "with_sky"]
+__all__ = ["COLUMNS", "DEFAULT_RADII", "Column", "Detection", "columns", "extract", "with_sky"]
 
 Plane = NDArray[np.float32]
 FLAG_NEIGHBOURS, FLAG_BLENDED, FLAG_SATURATED, FLAG_TRUNCATED, FLAG_INCOMPLETE, FLAG_POSITION = 1, 2, 4, 8, 16, 32
@@ -32,8 +31,9 @@ def extract(data: NDArray[np.generic], variance: NDArray[np.generic] | None = No
             mask: NDArray[np.generic] | None = None, *, weight: NDArray[np.generic] | None = None,
             sky: Background | None = None, threshold: float = 1.5, min_area: int = 5,
             radii: Sequence[float] = DEFAULT_RADII, deblend_levels: int = 32,
-            deblend_contrast: float = 0.005, gain: float | None = None,
-            kron_factor: float = 2.5, kron_least: float = 3.5, mesh: int = 64) -> NDArray[np.void]:
+            deblend_contrast: float = 0.005, gain: float | None = None, kron_factor: float = 2.5, kron_least: float = 3.5,
+            mesh: int = 64, filter_type: str = "matched", kernel: Plane | None = None,
+            detection: Detection | None = None, passes: int = 2) -> NDArray[np.void]:
     """Find and measure the sources of an image.
 
     In crowds (`awe.science.crowd`) a finer background is subtracted, its scatter counts as noise, and all sources are flagged
@@ -53,7 +53,7 @@ def extract(data: NDArray[np.generic], variance: NDArray[np.generic] | None = No
     sky : Background, optional
         A background that was measured already; else it is measured here with cells of `mesh` pixels.
     threshold : float
-        In standard deviations of the background, on the image smoothed by a 3x3 kernel.
+        In standard deviations of the image as `filter_type` has it.
     min_area : int
         Least number of connected pixels.
     radii : sequence of float
@@ -62,6 +62,18 @@ def extract(data: NDArray[np.generic], variance: NDArray[np.generic] | None = No
         As SExtractor's DEBLEND_NTHRESH, DEBLEND_MINCONT and PHOT_AUTOPARAMS.
     gain : float, optional
         Electrons per unit of `data`, only used where `variance` is not given.
+    filter_type : str
+        ``conv``: the smoothed image against the noise of single pixels, which is what SExtractor's DETECT_THRESH means.
+        ``matched``: against its own noise, so that the threshold is the significance of a source of the kernel's shape.
+    kernel : float32 array, optional
+        What the image is smoothed with: an odd-sided PSF makes a matched filter, whose detections are not cleaned of those in the wings
+        of others, as the filter has done that; else a pyramid of 3x3 pixels.
+    detection : Detection, optional
+        The image that sources are found on, pixel by pixel the same sky (double-image mode): positions, shapes, segments and the
+        sizes of the Kron ellipses are its own, fluxes and half-light radii those of `data`.
+
+    passes : int
+        Of the background, where `sky` is not given; 1 is SExtractor's.
 
     Returns
     -------
@@ -74,31 +86,30 @@ def extract(data: NDArray[np.generic], variance: NDArray[np.generic] | None = No
     PermanentError
         More sources than memory allows, even after the limits of `sep` were raised.
     """
-    image, bad, bits = _clean(data, mask)
+    image, bad, bits = clean(data, mask)
     if sky is None:
-        sky = background(image, bad | ((bits & Bit.SATURATED) != 0), mesh=mesh)
-    image = np.where(bad, np.float32(0), image - sky.level)
-    noise = _detection_noise(image, bad, sky, weight)
-    blind = bad | ~(noise > 0)
-    options = (threshold, min_area, deblend_levels, deblend_contrast)
-    found, seg = _detect(image, noise, blind, *options)
-    local = crowd(image, noise, blind, seg, mesh)
-    if local is not None:
+        sky = background(image, bad | ((bits & Bit.SATURATED) != 0) if mask is not None else bad, mesh=mesh, passes=passes)
+    image = subtracted(image, bad, sky)
+    options = Options(threshold, min_area, deblend_levels, deblend_contrast, filter_type, kernel, kernel is None)
+    scene = Scene(image, bad, sky, detection_noise(image, bad, sky, weight))
+    if detection is not None:
+        scene = detection.scene(mesh, passes, image.shape)
+    found, seg, local = find(scene, options, mesh)
+    if local is not None and detection is None:
         sky = dataclasses.replace(sky, level=sky.level + local.level, rms=np.maximum(sky.rms, local.rms))
         image = np.where(bad, np.float32(0), image - local.level)
-        inner = _detect(image, np.maximum(noise, local.rms), blind, *options, kernel=crowd_kernel())
-        found, seg = _resolve(found, seg, local, *inner)
-    found, seg = _finite(found, seg)
     var = _error_plane(image, sky, variance, gain)
     circles = np.asarray(radii, np.float64)
     numbers = np.arange(1, len(found) + 1)
-    measured = apertures.measure(image, var, bad, seg, numbers, *(np.ascontiguousarray(found[k]) for k in (
-        "x", "y", "a", "b", "cxx", "cyy", "cxy")), circles, float(kron_factor), float(kron_least))
+    shape = None if detection is None else (scene.image, _error_plane(scene.image, scene.sky, detection.variance, None))
+    measured = apertures.measure(image, var, bad, seg, numbers, found, circles, float(kron_factor), float(kron_least), shape)
+    if detection is not None and len(found):
+        found["flux"], found["peak"] = apertures.isophotal(image, bad, seg, len(found))
     table = _table(found, measured[0], measured[1], circles)
     _add_environment(table, sky, apertures.flags_in_segments(seg, bits, len(found)), threshold)
     _add_flags(table, found, measured[0], measured[1])
     if local is not None:
-        table["FLAGS"][_centres_in(found, local.inside)] |= FLAG_NEIGHBOURS
+        table["FLAGS"][centres_in(found, local.inside)] |= FLAG_NEIGHBOURS
     table["CLASS_STAR"] = _stellarity(table)
     order = np.argsort(-table["FLUX_AUTO"], kind="stable")
     table = table[order]
@@ -141,96 +152,14 @@ def with_sky(sources: NDArray[np.void], wcs: Wcs, zero_point: float | None = Non
     return out
 
 
-def _clean(data: NDArray[np.generic], mask: NDArray[np.generic] | None) -> tuple[Plane, NDArray[np.bool_],
-                                                                                 NDArray[np.uint16]]:
-    """Return native float32 with 0 at bad pixels, the bad pixels, and the mask bits."""
-    image = np.ascontiguousarray(data, dtype=np.float32)
-    bits = np.zeros(image.shape, np.uint16) if mask is None else np.ascontiguousarray(mask).astype(np.uint16)
-    bad = ~np.isfinite(image) | ((bits & (NO_WEIGHT & ~Bit.SATURATED)) != 0)
-    return np.where(bad, np.float32(0), image), bad, bits
-
-
-def _detection_noise(image: Plane, bad: NDArray[np.bool_], sky: Background,
-                     weight: NDArray[np.generic] | None) -> Plane:
-    """Return the standard deviation for the threshold; a weight plane is scaled to the noise that was measured."""
-    if weight is None:
-        return sky.rms
-    w = np.ascontiguousarray(weight, dtype=np.float32)
-    noise = np.where((w > 0) & np.isfinite(w), 1.0 / np.sqrt(np.where(w > 0, w, 1)), 0).astype(np.float32)
-    use = (noise > 0) & ~bad & ~sky.objects
-    if not use.any():
-        return noise
-    pulls = image[use] / noise[use]
-    scale = 1.4826 * float(np.median(np.abs(pulls - np.median(pulls))))
-    return noise * np.float32(scale) if scale > 0 else np.zeros_like(noise)
-
-
 def _error_plane(image: Plane, sky: Background, variance: NDArray[np.generic] | None, gain: float | None) -> Plane:
     """Return the variance plane of the measurements; NaN and negative values become 0."""
     if variance is not None:
         var = np.ascontiguousarray(variance, dtype=np.float32)
-        return np.where(np.isfinite(var) & (var > 0), var, np.float32(0))
+        good = (var > 0) & (var < np.inf)
+        return var if good.all() else np.where(good, var, np.float32(0))
     var = sky.rms * sky.rms
     return np.asarray(var + np.maximum(image, np.float32(0)) / np.float32(gain) if gain else var, np.float32)
-
-
-def _resolve(found: NDArray[np.void], seg: NDArray[np.int32], local: Crowd, inner: NDArray[np.void],
-             inner_seg: NDArray[np.int32]) -> tuple[NDArray[np.void], NDArray[np.int32]]:
-    """Return table and segmentation map with the sources inside crowds in the place of those."""
-    outside = np.ones(len(found), bool)
-    outside[local.objects - 1] = False
-    inside = _centres_in(inner, local.inside)
-    outer_seg = _renumbered(outside, 0)[seg]
-    inner_seg = np.where(outer_seg == 0, _renumbered(inside, int(outside.sum()))[inner_seg], np.int32(0))
-    return np.concatenate([found[outside], inner[inside]]), outer_seg + inner_seg
-
-
-def _centres_in(found: NDArray[np.void], plane: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return whether each object has its centre where a plane is true."""
-    y, x = (np.clip(np.rint(found[axis]).astype(int), 0, n - 1) for axis, n in zip("yx", plane.shape, strict=True))
-    return np.asarray(plane[y, x], bool)
-
-
-def _renumbered(keep: NDArray[np.bool_], start: int) -> NDArray[np.int32]:
-    """Return the new number of each object by its old one; 0 for those that are not kept, and for none."""
-    numbers = np.zeros(len(keep) + 1, np.int32)
-    numbers[1:][keep] = np.arange(start + 1, start + 1 + int(keep.sum()))
-    return numbers
-
-
-def _detect(image: Plane, noise: Plane, bad: NDArray[np.bool_], threshold: float, min_area: int, levels: int,
-            contrast: float, kernel: Plane | None = None) -> tuple[NDArray[np.void], NDArray[np.int32]]:
-    """Return sep's table and segmentation map, raising its two limits where it runs into them."""
-    smoothing = {} if kernel is None else {"filter_kernel": kernel}
-    if bad.all():
-        image = np.zeros_like(image)
-    noise = np.where(bad, np.float32(1), noise)
-    stack, limit = 300_000, 1024
-    while True:
-        sep.set_extract_pixstack(stack)
-        sep.set_sub_object_limit(limit)
-        try:
-            found, seg = sep.extract(image, threshold, err=noise, mask=bad, minarea=min_area, deblend_nthresh=levels,
-                                     deblend_cont=contrast, segmentation_map=True, **smoothing)
-            return found, np.ascontiguousarray(seg, dtype=np.int32)
-        except Exception as error:  # sep raises bare Exception; told apart by its text
-            words = str(error)
-            if "pixel buffer full" in words and stack < 64 * image.size + 1_000_000:
-                stack *= 4
-            elif "deblending overflow" in words and limit < 1_000_000:
-                limit *= 8
-            else:
-                raise PermanentError(f"asked for the sources above {threshold} sigma: sep answers {words!r}; raise the "
-                                     "threshold or mask the bright part") from error
-
-
-def _finite(found: NDArray[np.void], seg: NDArray[np.int32]) -> tuple[NDArray[np.void], NDArray[np.int32]]:
-    """Drop sources whose shape or centre is not finite, from the map too."""
-    keep = np.ones(len(found), bool)
-    for name in ("x", "y", "a", "b", "cxx", "cyy", "cxy"):
-        keep &= np.isfinite(found[name])
-    keep &= (found["a"] > 0) & (found["b"] > 0)
-    return found[keep], _renumbered(keep, 0)[seg]
 
 
 def _table(found: NDArray[np.void], out: NDArray[np.float64], circles_out: NDArray[np.float64],

@@ -41,7 +41,7 @@ class AstrometricParameters(Product):
     """
 
     plan_number = "634"
-    version = 2
+    version = 3
 
     instrument = depends_on(Instrument, "the camera", key=True)
     chip = depends_on(Chip, "the detector", key=True)

@@ -80,7 +80,7 @@ class PhotometricParameters(Product):
     """
 
     plan_number = "563+564"
-    version = 2
+    version = 3
 
     instrument = depends_on(Instrument, "the camera", key=True)
     chip = depends_on(Chip, "the detector", key=True)

@@ -29,7 +29,7 @@ class RegriddedFrame(BaseFrame):
     """One frame, its sky subtracted, at a common zero point, on the grid of a tile, whose pixels all frames of the tile share."""
 
     plan_number = "636"
-    version = 2
+    version = 3
     unit = "count/s"
 
     instrument = depends_on(Instrument, "the camera", key=True)

@@ -57,7 +57,7 @@ EDGE = 0.4
 class SourceList(Product):
     """Everything that was found on a coadd, as one immutable table that is sorted along the sky."""
 
-    version = 2
+    version = 3
 
     instrument = depends_on(Instrument, "the camera", key=True)
     filter = depends_on(Filter, "the filter", key=True)
@@ -65,7 +65,8 @@ class SourceList(Product):
     tile = key(str, "name of the sky tile")
     frame = depends_on(CoaddFrame, "the image")
 
-    threshold = parameter(1.5, "detection threshold", unit="sigma", at_least=0.5)
+    threshold = parameter(1.5, "detection threshold: the image smoothed by a pyramid of 3x3 pixels, over the noise of single pixels, as "
+                          "SExtractor's DETECT_THRESH", unit="sigma", at_least=0.5)
     minimum_area = parameter(5, "least number of connected pixels", unit="pix", at_least=1)
     background_mesh = parameter(64, "size of the background mesh", unit="pix", at_least=8)
     flux_floor = parameter(0.001, "relative error that all fluxes have, however bright: flat fields, interpolation", at_least=0.0)
@@ -93,7 +94,7 @@ class SourceList(Product):
         self.zero_point = self.frame.zero_point
         sky = background(image.data, image.mask & np.uint16(NO_WEIGHT), mesh=self.background_mesh)
         options: dict[str, Any] = {"sky": sky, "weight": image.weight, "threshold": self.threshold, "min_area": self.minimum_area,
-                   "deblend_levels": self.deblend_levels, "deblend_contrast": self.deblend_contrast}
+                   "filter_type": "conv", "deblend_levels": self.deblend_levels, "deblend_contrast": self.deblend_contrast}
         first = seeing(extract(image.data, image.variance, image.mask, **{**options, "threshold": max(self.threshold, 5.0)}))
         fwhm = first.fwhm if math.isfinite(first.fwhm) else self.frame.seeing / self.frame.pixel_scale
         radii = radii_of(max(fwhm, 1.5) if math.isfinite(fwhm) else 3.0)

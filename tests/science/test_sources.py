@@ -1,13 +1,13 @@
 """Sources: positions and fluxes of simulated stars, and images that break things."""
-import numba
 import numpy as np
 import pytest
 import sep
 
-from awe.science import psf
+from awe.errors import PermanentError
+from awe.science import bands, psf
 from awe.science.background import background
 from awe.science.mask import Bit
-from awe.science.sources import COLUMNS, DEFAULT_RADII, columns, extract, with_sky
+from awe.science.sources import COLUMNS, DEFAULT_RADII, Detection, columns, extract, with_sky
 from awe.science.wcs import Wcs
 
 
@@ -154,13 +154,14 @@ def test_limits_of_sep_are_raised():
 
 def test_same_bits_with_any_number_of_threads():
     image, variance, *_ = star_field()
-    before = numba.get_num_threads()
     try:
-        numba.set_num_threads(1)
+        bands.set_threads(1)
         one = extract(image, variance)
+        bands.set_threads(3)
+        three = extract(image, variance)
     finally:
-        numba.set_num_threads(before)
-    assert one.tobytes() == extract(image, variance).tobytes()
+        bands.set_threads(None)
+    assert one.tobytes() == three.tobytes()
 
 
 def test_weight_plane_sets_the_threshold():
@@ -182,3 +183,35 @@ def test_sky_columns(field):
     good = found["FLUX_APER4"] > 0
     np.testing.assert_allclose(sky["MAG_APER4"][good], 25 - 2.5 * np.log10(found["FLUX_APER4"][good]))
     assert np.isnan(sky["MAG_APER4"][~good]).all()
+
+
+def test_a_threshold_over_the_noise_of_pixels_finds_no_noise():
+    """SExtractor's 1.5 sigma of the smoothed image, and the significance of a source, are not the same."""
+    noise = np.random.default_rng(4).normal(0, 5, (400, 400)).astype(np.float32)
+    assert len(extract(noise, filter_type="conv")) <= 1
+    assert len(extract(noise, threshold=5.0, min_area=1)) <= 1
+    assert len(extract(noise, filter_type="matched")) > 20
+
+
+def test_the_psf_as_kernel_finds_fainter_stars():
+    yy, xx = np.mgrid[-5:6, -5:6]
+    psf_of_stars = np.exp(-(xx**2 + yy**2) / (2 * 1.27**2)).astype(np.float32)
+    image, _, x, y, _ = star_field(least=150, most=151, n=150)
+    found = {name: pair(extract(image, threshold=5.0, min_area=1, **options), x, y)[1] < 2 for name, options in
+             (("psf", {"kernel": psf_of_stars}), ("pyramid", {}))}
+    assert found["psf"].mean() > found["pyramid"].mean() + 0.03
+    assert found["psf"].mean() == pytest.approx(0.95, abs=0.04)  # 150 over 5 * sqrt(4 pi) * 1.27 is 6.7, and 1.7 sigma above the threshold
+
+
+def test_found_on_one_image_and_measured_on_another():
+    deep, variance, x, y, flux = star_field()
+    shallow, other, *_ = star_field(noise=40.0)
+    alone, both = extract(shallow, other), extract(shallow, other, detection=Detection(deep, variance))
+    assert len(both) == len(extract(deep, variance)) > len(alone)
+    best, distance = pair(both, x, y)
+    assert distance.max() < 0.5, "positions are those of the deep image"
+    pulls = (both["FLUX_APER3"][best] - 0.9955 * flux) / both["FLUXERR_APER3"][best]
+    assert np.std(pulls) == pytest.approx(1.0, abs=0.15) and abs(np.median(pulls)) < 0.3
+    assert np.median(both["FLUX_ISO"][best] / flux) == pytest.approx(0.95, abs=0.1)
+    with pytest.raises(PermanentError, match="one grid"):
+        extract(shallow, other, detection=Detection(deep[1:], variance[1:]))
