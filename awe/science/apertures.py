@@ -63,7 +63,7 @@ def _unless_alone(seg: Any, number: int, x0: float, y0: float, reach: float) -> 
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def _quadrant(x0: float, x1: float, y0: float, y1: float, r: float) -> float:
+def _quadrant(x0: float, x1: float, y0: float, y1: float, r: float) -> Any:
     """Return the area of the rectangle [x0, x1] x [y0, y1], all at least 0, inside a circle of radius `r` about the origin; exact."""
     r2 = r * r
     if x1 * x1 + y1 * y1 <= r2:
@@ -79,7 +79,7 @@ def _quadrant(x0: float, x1: float, y0: float, y1: float, r: float) -> float:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def _in_circle(x0: float, x1: float, y0: float, y1: float, r: float) -> float:
+def _in_circle(x0: float, x1: float, y0: float, y1: float, r: float) -> Any:
     """Return the area of the rectangle [x0, x1] x [y0, y1] inside a circle of radius `r` about the origin; exact."""
     if x0 < 0.0 < x1:
         return _in_circle(0.0, -x0, y0, y1, r) + _in_circle(0.0, x1, y0, y1, r)
