@@ -75,7 +75,7 @@ def crowd(image: Plane, noise: Plane, bad: NDArray[np.bool_], seg: NDArray[np.in
     sizes = _sizes(np.ascontiguousarray(seg), int(seg.max()))
     huge = np.flatnonzero(sizes > _CELLS * mesh**2)
     fine = max(8, mesh // _FINE)
-    boxes = ndimage.find_objects(seg) if len(huge) else []
+    boxes = scipy.ndimage.find_objects(seg) if len(huge) else []
     cuts = [(number, _around(boxes[number - 1], fine, seg.shape)) for number in huge]
     if not any(len(_crowds(seg[cut], np.array([number]), _peaks(image[cut], noise[cut], bad[cut], fine)[2], fine)) for number, cut in cuts):
         return None

@@ -95,7 +95,8 @@ class SourceList(Product):
         sky = background(image.data, image.mask & np.uint16(NO_WEIGHT), mesh=self.background_mesh)
         options: dict[str, Any] = {"sky": sky, "weight": image.weight, "threshold": self.threshold, "min_area": self.minimum_area,
                    "filter_type": "conv", "deblend_levels": self.deblend_levels, "deblend_contrast": self.deblend_contrast}
-        first = seeing(extract(image.data, image.variance, image.mask, **{**options, "threshold": max(self.threshold, 5.0)}))
+        first = seeing(extract(image.data, image.variance, image.mask, **{**options, "threshold": max(self.threshold, 5.0),
+                                                                                  "filter_type": "matched"}))
         fwhm = first.fwhm if math.isfinite(first.fwhm) else self.frame.seeing / self.frame.pixel_scale
         radii = radii_of(max(fwhm, 1.5) if math.isfinite(fwhm) else 3.0)
         found = extract(image.data, image.variance, image.mask, radii=radii, **options)
