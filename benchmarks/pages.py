@@ -57,7 +57,7 @@ def fill(count: int, nights: int) -> None:
         rows = range(first, min(first + block, half))
         chosen, bands = [chips[n % CHIPS] for n in rows], [filters[n // CHIPS % FILTERS] for n in rows]
         common = {"instrument": camera, "chip": chosen, "filter": bands, "exposure": [f"e{n // CHIPS}" for n in rows],
-                  "anchor": [START + n * nights * DAY / half for n in rows]}
+                  "anchor": [START + DAY * (n * nights / half) for n in rows]}
         common.update({"object": [f"field{n % 1000}" for n in rows], "imstat.stdev": [n / 7 for n in rows], "exptime": 300.0})
         raws = bulk_insert(RawScienceFrame, {**common, "readout_mode": "slow"})
         bulk_insert(ReducedScienceFrame, {**common, "raw": raws,
@@ -88,7 +88,7 @@ def measure(kind: str, make: Make, options: argparse.Namespace) -> Iterator[dict
         home = Path(folder) / "home"
         make_instance(Config(home=home, user="ann", project="sky", database=address if kind == "postgresql" else "sqlite:///awe.db"))
         instance = connect(home)
-        fill(FRAMES // 10 if options.quick else FRAMES, NIGHTS // 10 if options.quick else NIGHTS)
+        fill(FRAMES // 10 if options.quick else FRAMES, NIGHTS)
         with instance.database.engine.connect() as connection:
             connection.execute(sa.text("ANALYZE"))
         frame = ReducedScienceFrame.select_all().order_by("-oid")[0].object_id

@@ -40,8 +40,8 @@ class House:
         the instance as nobody in particular sees it
     accounts, tokens
         who may log in, and who holds a token
-    figures
-        the figures of the instance, by who asks
+    figures, answers
+        the figures of the instance, by who asks; whether other servers answer
     tries, callers
         how often a user, and an address, may try to log in
     """
@@ -51,6 +51,7 @@ class House:
         self.accounts, self.tokens = Accounts(instance.config.home), Tokens(instance.config.home)
         self.tries, self.callers = Rate(*TRIES), Rate(*CALLS)
         self.figures: Remembered[Any] = Remembered(FIGURES)
+        self.answers: Remembered[bool] = Remembered(FIGURES)
         self._memories: OrderedDict[Identity, Memory] = OrderedDict()
         self._lock = threading.Lock()
         watch(instance.database.engine)

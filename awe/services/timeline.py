@@ -1,6 +1,7 @@
 """Validities as a figure: time to the right, creation date upwards, and above all what is used as time passes."""
 from __future__ import annotations
 
+import bisect
 from collections.abc import Callable, Sequence
 from urllib.parse import urlencode
 
@@ -49,18 +50,25 @@ def fill(name: str) -> str | None:
 def rows_of(bars: Sequence[Bar]) -> list[tuple[str, list[Bar]]]:
     """Bars in rows, the oldest first: those of one day of creation share a row as long as they do not overlap."""
     found: list[tuple[str, list[Bar]]] = []
+    taken: list[list[tuple[int, int]]] = []
     first = 0
     for bar in bars:
-        day = f"{bar.creation_date:%Y-%m-%d}"
+        day, span = f"{bar.creation_date:%Y-%m-%d}", bar.span
         if not found or found[-1][0] != day:
             first = len(found)
-        for _, members in found[first:]:
-            if all(bar.span[1] <= one.span[0] or one.span[1] <= bar.span[0] for one in members):
-                members.append(bar)
-                break
-        else:
-            found.append((day, [bar]))
+        row = next((n for n in range(first, len(found)) if has_room(taken[n], span)), len(found))
+        if row == len(found):
+            found.append((day, []))
+            taken.append([])
+        found[row][1].append(bar)
+        bisect.insort(taken[row], span)
     return found
+
+
+def has_room(taken: Sequence[tuple[int, int]], span: tuple[int, int]) -> bool:
+    """Whether a span overlaps none of those that are taken, which are in order and do not overlap each other."""
+    place = bisect.bisect_left(taken, span)
+    return (place == 0 or taken[place - 1][1] <= span[0]) and (place == len(taken) or span[1] <= taken[place][0])
 
 
 def told(cls_name: str, bar: Bar) -> str:

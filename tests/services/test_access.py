@@ -1,6 +1,7 @@
 """Who asks, and who may change something: log-in, cookies, tokens, forms of other sites, and too many tries."""
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
@@ -101,6 +102,15 @@ def test_nobody_is_sent_to_another_host_after_log_in(served: Served) -> None:
         page = browser.get("/login", params={"next": target})
         answer = browser.post("/login", data={"user": "ann", "password": PASSWORD, "csrf": form_token(page.text), "next": target})
         assert (answer.status_code, answer.headers.get("location")) == (303, "/") or answer.status_code == 400
+
+
+def test_health_tells_of_a_file_server_that_is_away(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert served.client.get("/api/v1/health").json()["is_well"]
+    instance = served.house.instance
+    monkeypatch.setattr(instance, "client", object())
+    monkeypatch.setattr(instance, "config", dataclasses.replace(instance.config, fileserver="http://127.0.0.1:9"))
+    told = served.client.get("/api/v1/health").json()
+    assert not told["is_well"] and {"what": "file server", "is_well": False, "words": "does not answer"} in told["health"]
 
 
 def test_colours_are_remembered(served: Served) -> None:

@@ -5,6 +5,7 @@ import os
 import shutil
 from typing import Any
 
+import httpx
 import sqlalchemy as sa
 
 from awe.persist import tables
@@ -16,6 +17,9 @@ from awe.services.figures import figures_of
 from awe.services.page import Page
 from awe.services.shown import Shown
 from awe.targets import Chip, Filter, Instrument
+
+#: Seconds that a file server is waited for.
+PATIENCE = 1.0
 
 
 def front(asked: Asked) -> Shown:
@@ -41,8 +45,17 @@ def health(asked: Asked) -> list[dict[str, Any]]:
         words = f"{100 * room.free / room.total:.0f} % free"
         found.append({"what": "room on disk", "is_well": room.free > 0.05 * room.total, "words": words})
     if instance.client is not None:
-        found.append({"what": "file server", "is_well": True, "words": "configured"})
+        well = asked.house.answers.get("file server", lambda: answers(instance.config.fileserver))
+        found.append({"what": "file server", "is_well": well, "words": "answers" if well else "does not answer"})
     return found
+
+
+def answers(address: str) -> bool:
+    """Whether a file server says anything; it is asked for a file that nobody has."""
+    try:
+        return httpx.get(f"{address.rstrip('/')}/files/{'0' * 64}", timeout=PATIENCE).status_code < 500
+    except httpx.HTTPError:
+        return False
 
 
 def instruments(asked: Asked) -> list[dict[str, Any]]:
