@@ -12,6 +12,7 @@ from awe.persist.walk import Step, Walk
 
 #: Steps that a walk may have on a page.
 DEEPEST = 8
+FIRST = ("object_id", "creation_date")
 ROLES: tuple[tuple[type, str], ...] = ((Key, "key"), (Parameter, "parameter"), (Attribute, "attribute"), (Dependency, "link"),
                                        (DependencyList, "list"), (Part, "part"), (SystemAttribute, "system"))
 
@@ -41,11 +42,12 @@ class Leaf:
 
 
 def tree(cls: type[Mapped], opened: Collection[str] = (), prefix: str = "", *, is_list: bool = False) -> list[Leaf]:
-    """The attributes of a class, its own before those of the system; what is `opened` unfolds."""
+    """The attributes of a class: identity and date, its own, the others of the system; what is `opened` unfolds."""
     mapping = cls.__mapping__
     found = []
-    steps: list[Step] = [*mapping.declared.values(), *mapping.system.values()]
-    for declared in steps:
+    first = {name: mapping.system[name] for name in FIRST if name in mapping.system}
+    steps: dict[str, Step] = {**first, **mapping.declared, **mapping.system}
+    for declared in steps.values():
         one = leaf(declared, prefix, is_list)
         if one.leads and one.path in opened and one.path.count(".") < DEEPEST:
             one.is_open = True

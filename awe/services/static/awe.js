@@ -32,7 +32,8 @@
 
   function address(form, submitter) {
     const data = new FormData(form, submitter), query = new URLSearchParams();
-    for (const [name, value] of data) if (value !== "" || form.dataset.parallel !== undefined) query.append(name, value);
+    const parallel = (form.dataset.parallel || "").split(" ");  // fields that go together keep their places
+    for (const [name, value] of data) if (value !== "" || parallel.includes(name)) query.append(name, value);
     return form.action.split("?")[0] + "?" + query;
   }
   document.addEventListener("submit", event => {
