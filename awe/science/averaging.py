@@ -22,8 +22,13 @@ GROWTH = 2
 """How often what was clipped grows by its neighbours."""
 NEIGHBOUR = 0.5
 """Part of the threshold that counts next to what was clipped: the wings of a ghost are below the threshold, and together above."""
-MARGIN = REACH + GROWTH
-"""Pixels around a part that clipping has to know."""
+COARSE = 4
+"""Side of the cells that are clipped too: what is too faint to stand out in a pixel, a ghost's disc or the wings of a star, does in these."""
+COARSE_REACH = COARSE_GROWTH = 1
+"""Of cells, what `REACH` and `GROWTH` are of pixels."""
+MARGIN = COARSE * (COARSE_REACH + COARSE_GROWTH)
+"""Pixels around a part that clipping has to know: whole cells."""
+assert MARGIN >= REACH + GROWTH
 assert (int(Bit.SATURATED), int(Bit.NO_DATA)) == (8, 64), "kernels write bits as numbers"
 
 
@@ -145,15 +150,15 @@ def suspects(data: Any, weight: Any, clip: float, least: int, found: Any) -> Non
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _limits(data: Any, variance: Any, weight: Any, y: int, x: int, medians: Any, values: Any) -> Any:
-    """Return the median at a pixel, the largest median within `REACH` pixels (at least 0), and the typical source noise.
+def _limits(data: Any, variance: Any, weight: Any, y: int, x: int, reach: int, medians: Any, values: Any) -> Any:
+    """Return the median at a pixel, the largest median within `reach` pixels (at least 0), and the typical source noise.
 
     A hit raises its own variance: the source noise is what most frames say.
     """
     middle = _median_at(data, weight, y, x, medians, values)
     signal = 0.0
-    for j in range(max(y - REACH, 0), min(y + REACH + 1, data.shape[1])):
-        for i in range(max(x - REACH, 0), min(x + REACH + 1, data.shape[2])):
+    for j in range(max(y - reach, 0), min(y + reach + 1, data.shape[1])):
+        for i in range(max(x - reach, 0), min(x + reach + 1, data.shape[2])):
             signal = max(signal, _median_at(data, weight, j, i, medians, values))
     source = 0.0
     if variance.size:
@@ -167,10 +172,11 @@ def _limits(data: Any, variance: Any, weight: Any, y: int, x: int, medians: Any,
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def clip_stack(data: Any, variance: Any, weight: Any, found: Any, clip: float, allowances: Any, cut: Any) -> None:
+def clip_stack(data: Any, variance: Any, weight: Any, found: Any, clip: float, allowances: Any, reach: int, growth: int,
+               cut: Any) -> None:
     """Mark in `cut` (uint8, the shape of the stack) what is beyond the threshold, and its neighbours that are beyond half of it.
 
-    Where more than half would go the median says nothing, and nothing goes.
+    `reach` and `growth` as `REACH` and `GROWTH`. Where more than half would go the median says nothing, and nothing goes.
     """
     count, height, width = data.shape
     medians, values = np.full((height, width), np.nan), np.empty(count)
@@ -178,7 +184,7 @@ def clip_stack(data: Any, variance: Any, weight: Any, found: Any, clip: float, a
         for x in range(width):
             if not found[y, x]:
                 continue
-            middle, signal, source = _limits(data, variance, weight, y, x, medians, values)
+            middle, signal, source = _limits(data, variance, weight, y, x, reach, medians, values)
             lost = n = 0
             for k in range(count):
                 v, w = data[k, y, x], weight[k, y, x]
@@ -189,16 +195,49 @@ def clip_stack(data: Any, variance: Any, weight: Any, found: Any, clip: float, a
                         lost += 1
             if 2 * lost > n:
                 cut[:, y, x] = 0
-    for turn in range(1, GROWTH + 1):
+    for turn in range(1, growth + 1):
         for k in range(count):
             for y in range(height):
                 for x in range(width):
                     if cut[k, y, x] == turn:
-                        _grow(data, variance, weight, k, y, x, clip * NEIGHBOUR, allowances[k], medians, values, turn, cut)
+                        _grow(data, variance, weight, k, y, x, clip * NEIGHBOUR, allowances[k], reach, medians, values, turn, cut)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def coarse(data: Any, variance: Any, weight: Any, cut: Any, small: Any, small_var: Any, small_weight: Any) -> None:
+    """Average the cells of each frame, by weight, where at least half of their pixels are good and not cut; `small_var` may have size 0."""
+    count, height, width = data.shape
+    for k in range(count):
+        for cy in range(small.shape[1]):
+            y0, y1 = cy * COARSE, min((cy + 1) * COARSE, height)
+            for cx in range(small.shape[2]):
+                x0, x1 = cx * COARSE, min((cx + 1) * COARSE, width)
+                sw = swv = swe = 0.0
+                n = 0
+                for y in range(y0, y1):
+                    for x in range(x0, x1):
+                        v, w = data[k, y, x], np.float64(weight[k, y, x])
+                        if v == v and w > 0.0 and not cut[k, y, x]:
+                            n += 1
+                            sw += w
+                            swv += w * v
+                            swe += w * w * variance[k, y, x] if variance.size else 0.0
+                enough = 2 * n >= (y1 - y0) * (x1 - x0) and sw > 0.0
+                small[k, cy, cx], small_weight[k, cy, cx] = swv / sw if enough else 0.0, sw if enough else 0.0
+                if small_var.size:
+                    small_var[k, cy, cx] = swe / (sw * sw) if enough else 0.0
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def refine(small: Any, data: Any, weight: Any, cut: Any) -> None:
+    """Mark what belongs to marked cells too; where more than half of the values would go none does."""
+    count, height, width = cut.shape
     for y in range(height):
         for x in range(width):
             lost = n = 0
             for k in range(count):
+                if small[k, y // COARSE, x // COARSE]:
+                    cut[k, y, x] = 1
                 lost += cut[k, y, x] > 0
                 n += data[k, y, x] == data[k, y, x] and weight[k, y, x] > 0.0
             if 2 * lost > n:
@@ -206,15 +245,15 @@ def clip_stack(data: Any, variance: Any, weight: Any, found: Any, clip: float, a
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _grow(data: Any, variance: Any, weight: Any, k: int, y: int, x: int, clip: float, allowance: float, medians: Any, values: Any,
-          turn: int, cut: Any) -> None:
+def _grow(data: Any, variance: Any, weight: Any, k: int, y: int, x: int, clip: float, allowance: float, reach: int, medians: Any,
+          values: Any, turn: int, cut: Any) -> None:
     """Mark with `turn` + 1 the neighbours of a pixel of frame `k` that are beyond `clip` and not marked yet."""
     for j in range(max(y - 1, 0), min(y + 2, data.shape[1])):
         for i in range(max(x - 1, 0), min(x + 2, data.shape[2])):
             v, w = data[k, j, i], weight[k, j, i]
             if cut[k, j, i] or v != v or not w > 0.0:
                 continue
-            middle, signal, source = _limits(data, variance, weight, j, i, medians, values)
+            middle, signal, source = _limits(data, variance, weight, j, i, reach, medians, values)
             if (v - middle) ** 2 > clip * clip * (1.0 / w + source) + (allowance * signal) ** 2:
                 cut[k, j, i] = turn + 1
 

@@ -4,7 +4,8 @@ The output is made block by block, and of each frame only what a block needs is 
 memory does not grow with the number or the size of frames. Clipping is about the median and allows for what is not noise: the
 scatter that differing seeing makes in the cores and on the slopes of stars is a fraction of the signal around, so the threshold is
 ``sqrt((clip * sigma)^2 + (allowance * signal)^2)`` with the largest median within `REACH` pixels as signal (the idea of Gruen, Seitz
-& Bernstein 2014, PASP 126, 158). A pixel is rejected for good reason or not at all, or bright stars would be biased.
+& Bernstein 2014, PASP 126, 158). A pixel is rejected for good reason or not at all, or bright stars would be biased. The same is done
+to cells of 4x4 pixels, which show what is faint and wide.
 """
 from __future__ import annotations
 
@@ -108,7 +109,8 @@ def coadd(frames: Sequence[Regridded | Layer], *, combine: str = "clipped", clip
         In standard deviations of each frame's own noise about the median; half of it next to what was clipped.
     allowance : float
         Fraction of the signal around (the largest median within 2 pixels, above zero) that is never clipped, for seeing
-        that differs by up to half; more for frames whose FWHM is known to be smaller than the others'.
+        that differs by up to half; where the FWHM of frames is known, less for those that are like the others and more for those
+        that are not.
     least : int
         Where fewer frames have data nothing is clipped.
     trim : int
@@ -166,13 +168,16 @@ def layer_of(frame: Regridded, flux_scale: float = 1.0, background: float = 0.0,
 
 
 def _allowances(layers: Sequence[Layer], allowance: float) -> NDArray[np.float64]:
-    """Return the allowance of each layer: peaks of stars go with the square of the width, so sharp frames stand out."""
+    """Return the allowance of each layer: as stated where widths are unknown; else what its own width, against the others', explains.
+
+    Peaks of stars go with the square of the width; what is left for a frame like all others is for sampling and registration.
+    """
     widths = np.array([layer.fwhm for layer in layers], np.float64)
     known = np.isfinite(widths) & (widths > 0)
     if not known.any():
         return np.full(len(layers), float(allowance))
     ratio = np.where(known, np.median(widths[known]) / np.where(known, widths, 1.0), 1.0)
-    return np.asarray(allowance * np.maximum(1.0, 2.0 * (ratio**2 - 1.0)))
+    return np.asarray(np.where(known, allowance * (0.3 + 1.7 * np.abs(ratio**2 - 1.0)), allowance))
 
 
 def _block(count: int, memory: int) -> tuple[int, int]:
@@ -239,14 +244,26 @@ def _stack(kept: Kept, shape: tuple[int, int]) -> tuple[Plane, Plane, Plane, NDA
 def _clip(kept: Kept, recipe: Recipe, shape: tuple[int, int], place: tuple[int, int], out: Coadded) -> None:
     """Average anew where something has to be left out."""
     data, variance, weight, mask = _stack(kept, shape)
-    found = np.empty(shape, np.bool_)
-    averaging.suspects(data, weight, recipe.clip, recipe.least, found)
-    if not found.any():
-        return
-    cut = np.zeros(data.shape, np.uint8)
-    averaging.clip_stack(data, variance, weight, found, recipe.clip, np.array([allowance for *_, allowance in kept]), cut)
+    allowances = np.array([allowance for *_, allowance in kept])
+    cells = (len(kept), *(-(-n // averaging.COARSE) for n in shape))
+    small, small_weight = np.empty(cells, np.float32), np.empty(cells, np.float32)
+    small_var = np.empty(cells if variance.size else (0, 0, 0), np.float32)
+    cut = _marked(data, variance, weight, recipe, allowances, averaging.REACH, averaging.GROWTH)
+    averaging.coarse(data, variance, weight, cut, small, small_var, small_weight)
+    cut_cells = _marked(small, small_var, small_weight, recipe, allowances, averaging.COARSE_REACH, averaging.COARSE_GROWTH)
+    averaging.refine(cut_cells, data, weight, cut)
     averaging.without(data, variance, weight, mask, cut, recipe.margin, place, out.data, out.variance, out.weight, out.coverage,
                       out.rejected, out.mask)
+
+
+def _marked(data: Plane, variance: Plane, weight: Plane, recipe: Recipe, allowances: NDArray[np.float64], reach: int,
+            growth: int) -> NDArray[np.uint8]:
+    """Return which values of a stack are to be left out."""
+    found, cut = np.empty(data.shape[1:], np.bool_), np.zeros(data.shape, np.uint8)
+    averaging.suspects(data, weight, recipe.clip, recipe.least, found)
+    if found.any():
+        averaging.clip_stack(data, variance, weight, found, recipe.clip, allowances, reach, growth, cut)
+    return cut
 
 
 def _note_width(weight: Plane, fwhm: float, where: tuple[slice, slice], moments: NDArray[np.float64]) -> None:
