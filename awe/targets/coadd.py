@@ -40,7 +40,7 @@ class CoaddFrame(BaseFrame):
     """
 
     plan_number = "636"
-    version = 3
+    version = 4
     unit = "count/s"
 
     instrument = depends_on(Instrument, "the camera", key=True)
