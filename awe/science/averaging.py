@@ -23,7 +23,7 @@ GROWTH = 2
 NEIGHBOUR = 0.5
 """Part of the threshold that counts next to what was clipped: the wings of a ghost are below the threshold, and together above."""
 COARSE = 4
-"""Side of the cells that are clipped too: what is too faint to stand out in a pixel, a ghost's disc or the wings of a star, does in these."""
+"""Side of the cells that are clipped too: what is too faint to stand out in a pixel, as discs of ghosts and wings of stars, does here."""
 COARSE_REACH = COARSE_GROWTH = 1
 """Of cells, what `REACH` and `GROWTH` are of pixels."""
 MARGIN = COARSE * (COARSE_REACH + COARSE_GROWTH)
