@@ -38,6 +38,8 @@ class Bit(enum.IntFlag):
     """Scatters more than the noise of its amplifier explains."""
     EXTRAPOLATED = 512
     """A value was reached outside the range where the correction was measured."""
+    BLEEDING = 1024
+    """Charge of saturated pixels ran here along the read-out direction."""
 
 
 DESCRIPTIONS: Final[dict[Bit, str]] = {
@@ -51,10 +53,11 @@ DESCRIPTIONS: Final[dict[Bit, str]] = {
     Bit.CROSSTALK: "polluted by another amplifier",
     Bit.NOISY: "noisier than its amplifier",
     Bit.EXTRAPOLATED: "correction extrapolated",
+    Bit.BLEEDING: "charge of saturated pixels bled into it",
 }
 """One line per bit, for headers, pages and reports."""
 
-NO_WEIGHT: Final[Bit] = Bit.BAD | Bit.HOT | Bit.COLD | Bit.SATURATED | Bit.COSMIC | Bit.SATELLITE | Bit.NO_DATA
+NO_WEIGHT: Final[Bit] = Bit.BAD | Bit.HOT | Bit.COLD | Bit.SATURATED | Bit.COSMIC | Bit.SATELLITE | Bit.NO_DATA | Bit.BLEEDING
 """The bits that give a pixel weight 0; the others warn only."""
 
 CALIBRATION: Final[Bit] = Bit.BAD | Bit.HOT | Bit.COLD | Bit.NO_DATA

@@ -9,9 +9,11 @@ import numpy as np
 from awe.dataflow.limits import Limit
 from awe.persist.declare import attribute, depends_on, key, parameter
 from awe.persist.types import to_microseconds
+from awe.science.bleeding import bleeding
 from awe.science.calibrate import Calibrated, reweigh
 from awe.science.cosmic import cosmic_rays
-from awe.science.mask import Bit
+from awe.science.mask import NO_WEIGHT, Bit
+from awe.science.tracks import tracks
 from awe.targets.coldpixelmap import ColdPixelMap
 from awe.targets.detector import DetectorFrame
 from awe.targets.filter import Filter
@@ -48,6 +50,9 @@ class ReducedScienceFrame(DetectorFrame):
     cosmic_threshold = parameter(4.5, "Laplacian significance of a cosmic ray", unit="sigma", at_least=1.0)
     cosmic_object_limit = parameter(3.0, "contrast between a cosmic ray and the star below it", at_least=0.1)
     cosmic_neighbour_fraction = parameter(0.55, "part of the threshold that counts next to a cosmic ray", at_least=0.0, at_most=1.0)
+    bleeding = parameter(True, "whether bleeding of saturated pixels is looked for")
+    tracks = parameter(True, "whether tracks of satellites and aircraft are looked for")
+    track_threshold = parameter(8.0, "excess of squares along a track over those beside it", unit="sigma", at_least=3.0)
     star_fwhm = parameter(2.0, "narrowest stars that are to be expected", unit="pix", at_least=0.5)
 
     object = attribute(str, "what the observer said it is of")
@@ -59,6 +64,8 @@ class ReducedScienceFrame(DetectorFrame):
     saturation = attribute(float, "lowest saturation level of the amplifiers", unit="electron")
     n_cosmic = attribute(int, "pixels hit by cosmic rays", unit="pix")
     n_saturated = attribute(int, "saturated pixels", unit="pix")
+    n_bleeding = attribute(int, "pixels into which saturated ones bled", unit="pix")
+    n_tracks = attribute(int, "tracks of satellites and aircraft")
     bad_fraction = attribute(float, "part of the pixels without weight")
     wcs = attribute(str, "the celestial cards it came with, trimmed with the image, as JSON")
     zero_point = attribute(float, "zero point it came with, of frames reduced elsewhere", unit="mag")
@@ -71,8 +78,12 @@ class ReducedScienceFrame(DetectorFrame):
         self.sky_level = frame.sky
         if self.sky is not None:
             frame = self.without_sky(frame)
+        if self.bleeding:
+            frame = self.without_bleeding(frame)
         if self.cosmic_rays:
             frame = self.without_cosmics(frame)
+        if self.tracks:
+            frame = self.without_tracks(frame)
         self.describe_frame(frame)
         self.image = Image(frame.data, frame.variance, frame.weight, frame.mask, cards=self.cards())
 
@@ -93,6 +104,18 @@ class ReducedScienceFrame(DetectorFrame):
                             star_fwhm=self.star_fwhm)
         return reweigh(frame, found.mask)
 
+    def without_bleeding(self, frame: Calibrated) -> Calibrated:
+        """The frame with the trails of saturated pixels masked."""
+        full, sky = frame.mask & np.uint16(Bit.SATURATED) != 0, 0.0 if self.sky is not None else frame.sky
+        found = bleeding(frame.data, full, frame.variance, sky, along_rows=bool(self.raw.amplifier_list[0].get("transpose")))
+        return reweigh(frame, found) if found.any() else frame
+
+    def without_tracks(self, frame: Calibrated) -> Calibrated:
+        """The frame with tracks masked; they are looked for where nothing else is wrong."""
+        found = tracks(frame.data, frame.mask & np.uint16(NO_WEIGHT), line_threshold=self.track_threshold)
+        self.n_tracks = len(found.tracks)
+        return reweigh(frame, found.mask) if found.tracks else frame
+
     def describe_frame(self, frame: Calibrated) -> None:
         """What can be asked of the frame afterwards."""
         raw = self.raw
@@ -102,6 +125,7 @@ class ReducedScienceFrame(DetectorFrame):
         self.saturation = float(min(levels)) if levels else None  # type: ignore[assignment]
         self.n_cosmic = int(np.count_nonzero(frame.mask & Bit.COSMIC))
         self.n_saturated = int(np.count_nonzero(frame.mask & Bit.SATURATED))
+        self.n_bleeding = int(np.count_nonzero(frame.mask & Bit.BLEEDING))
         self.bad_fraction = float(np.mean(frame.weight <= 0))
         self.wcs = json.dumps(raw.trimmed_wcs())
 

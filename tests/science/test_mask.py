@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,11 +12,18 @@ from awe.science.mask import DESCRIPTIONS, NO_WEIGHT, Bit, counts, describe, pla
 def test_numbers_are_the_stored_format() -> None:
     assert {bit.name: int(bit) for bit in Bit} == {
         "BAD": 1, "HOT": 2, "COLD": 4, "SATURATED": 8, "COSMIC": 16, "SATELLITE": 32, "NO_DATA": 64,
-        "CROSSTALK": 128, "NOISY": 256, "EXTRAPOLATED": 512}
+        "CROSSTALK": 128, "NOISY": 256, "EXTRAPOLATED": 512, "BLEEDING": 1024}
 
 
 def test_every_bit_is_described() -> None:
     assert set(DESCRIPTIONS) == set(Bit)
+
+
+def test_the_page_on_masks_tells_all_bits() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "masks.md").read_text(encoding="utf8")
+    for bit, meaning in DESCRIPTIONS.items():
+        weight = "no" if bit & NO_WEIGHT else "yes"
+        assert f"| {int(bit)} | `{bit.name}` | {meaning} | {weight} |" in page
 
 
 def test_describe_reads_numpy_integers_and_unknown_bits() -> None:
@@ -23,7 +32,7 @@ def test_describe_reads_numpy_integers_and_unknown_bits() -> None:
     assert describe(1 << 14 | 1) == ["BAD", "BIT_14"]
 
 
-@given(st.integers(0, 1023))
+@given(st.integers(0, 2047))
 def test_describe_names_every_bit_once(value: int) -> None:
     assert sum(int(Bit[name]) for name in describe(value)) == value
 
