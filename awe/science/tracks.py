@@ -8,6 +8,7 @@ it begins and ends.
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any, Final
 
 import numpy as np
@@ -47,7 +48,7 @@ AXIS: Final = 0.3
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Track:
-    """One track: from (x0, y0) to (x1, y1), 0-based pixels, `width` pixels wide; `height` is its median above the sky in the frame's unit."""
+    """One track from (x0, y0) to (x1, y1), 0-based, and its width, pixels; `height` is its median above the sky in the frame's unit."""
 
     x0: float
     y0: float
@@ -134,7 +135,7 @@ def _points(data: NDArray[Any], mask: NDArray[Any] | None, threshold: float) -> 
     drawn = clean[::7, ::7]
     drawn = drawn[np.isfinite(drawn)]
     noise = MAD_TO_SIGMA * float(np.median(np.abs(drawn - np.median(drawn)))) if drawn.size else 0.0
-    return clean, np.stack([x, y], axis=1) * BIN + (BIN - 1) / 2.0, noise
+    return clean, np.asarray(np.stack([x, y], axis=1) * BIN + (BIN - 1) / 2.0, np.float64), noise
 
 
 def _compact(bright: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -148,7 +149,7 @@ def _compact(bright: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _angles(shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Directions of the normals of lines, radians: so fine that a line across the frame moves by one square."""
-    number = int(np.ceil(np.pi * np.hypot(*shape) / BIN / 2.0))
+    number = int(np.ceil(np.pi * math.hypot(*shape) / BIN / 2.0))
     degrees = np.arange(number) * 180.0 / number
     return np.radians(degrees[np.minimum(degrees % 90.0, 90.0 - degrees % 90.0) > AXIS])
 
@@ -156,7 +157,7 @@ def _angles(shape: tuple[int, ...]) -> NDArray[np.float64]:
 def _best_line(points: NDArray[np.float64], angles: NDArray[np.float64], shape: tuple[int, ...], threshold: float,
                ) -> tuple[float, float] | None:
     """Angle and distance of the line with the most significant excess of votes, None where none has enough."""
-    size = int(np.ceil(np.hypot(*shape) / BIN)) * 2 + 3
+    size = int(np.ceil(math.hypot(*shape) / BIN)) * 2 + 3
     votes = np.zeros((len(angles), size), np.int32)
     run(lambda a0, a1: _vote(points, angles[a0:a1], votes[a0:a1]), len(angles), 64)
     smooth = votes[:, :-1] + votes[:, 1:]

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,13 +15,6 @@ def test_numbers_are_the_stored_format() -> None:
 
 def test_every_bit_is_described() -> None:
     assert set(DESCRIPTIONS) == set(Bit)
-
-
-def test_the_page_on_masks_tells_all_bits() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "howto" / "masks.md").read_text(encoding="utf8")
-    for bit, meaning in DESCRIPTIONS.items():
-        weight = "no" if bit & NO_WEIGHT else "yes"
-        assert f"| {int(bit)} | `{bit.name}` | {meaning} | {weight} |" in page
 
 
 def test_describe_reads_numpy_integers_and_unknown_bits() -> None:
