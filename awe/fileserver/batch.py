@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -16,6 +16,8 @@ def each(work: Callable[[T], R], things: Iterable[T], results: list[R], threads:
     error no new thing is begun; the first error is raised when all threads have ended, and `results` then holds None
     where a thing was not done.
     """
+    if isinstance(things, Sized):
+        threads = min(threads, len(things))
     run = _Run(work, things, results)
     workers = [threading.Thread(target=run.work_on, daemon=True) for _ in range(max(1, threads) - 1)]
     for worker in workers:

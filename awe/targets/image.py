@@ -17,7 +17,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from awe.science.coadd import CELL
-from awe.science.fitsform import HDU, file_of
+from awe.science.fitsform import Hdu, file_of, read_file
 
 PLANES = {"VARIANCE": np.float32, "WEIGHT": np.float32, "MASK": np.uint16, "COVERAGE": np.uint16, "FWHM": np.float32,
           "STDEV": np.float32}
@@ -42,18 +42,12 @@ class Image:
 
     def to_bytes(self) -> bytearray:
         """The FITS file."""
-        first = np.ascontiguousarray(self.data, dtype=stored_type(self.data))
-        hdus: list[tuple[HDU, NDArray[Any]]] = [(fits.PrimaryHDU(first), first)]
-        hdus[0][0].header.update(clean_cards(self.cards))
+        hdus: list[Hdu] = [("", np.ascontiguousarray(self.data, dtype=stored_type(self.data)), clean_cards(self.cards))]
         for name, dtype in PLANES.items():
             plane = getattr(self, name.lower())
             if plane is not None:
-                pixels = np.ascontiguousarray(plane, dtype=dtype)
-                hdus.append((fits.ImageHDU(pixels, name=name), pixels))
-                if name == "FWHM":
-                    hdus[-1][0].header["CELL"] = (CELL, "pixels for each value")
-        if len(hdus) > 1:
-            hdus[0][0].header.set("EXTEND", True, after=f"NAXIS{first.ndim}" if first.ndim else "NAXIS")
+                cell = {"CELL": (CELL, "pixels for each value")} if name == "FWHM" else {}
+                hdus.append((name, np.ascontiguousarray(plane, dtype=dtype), cell))
         return file_of(hdus)
 
     def write(self, path: Path) -> None:
@@ -63,9 +57,9 @@ class Image:
     @classmethod
     def read(cls, path: Path) -> Image:
         """Read a frame back, in native byte order."""
-        with fits.open(path, memmap=False) as hdus:
-            planes = {name.lower(): native(hdus[name].data) for name in PLANES if name in hdus}
-            return cls(native(hdus[0].data), cards=science_cards(hdus[0].header), **planes)
+        (_, header, data), *others = read_file(path.read_bytes(), path.name)
+        planes = {name.lower(): plane for name, _, plane in others}
+        return cls(data, cards=science_cards(fits.Header.fromstring(header)), **planes)
 
     def replace(self, **changes: Any) -> Image:
         """The same image with some planes exchanged."""
@@ -75,11 +69,6 @@ class Image:
 def stored_type(data: NDArray[Any]) -> type[np.generic]:
     """Pixels are stored as float32; masks and maps as uint16."""
     return np.float32 if data.dtype.kind == "f" else np.uint16
-
-
-def native(data: NDArray[Any]) -> NDArray[Any]:
-    """An array in native byte order."""
-    return np.asarray(data).astype(data.dtype.newbyteorder("="), copy=False)
 
 
 def clean_cards(cards: Mapping[str, Any]) -> dict[str, Any]:

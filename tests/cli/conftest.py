@@ -13,7 +13,7 @@ import pytest
 
 from awe.cli import main
 from awe.simulate import Run, RunConfig, simulate_run
-from tests.cli.once import once
+from tests.once import once
 
 
 @dataclass

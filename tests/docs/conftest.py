@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.once import once
+from tests.once import once
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Answer, awe, call, ingested, run
-from tests.cli.once import once
 from tests.conftest import new_database, postgresql_server
+from tests.once import once
 
 __all__ = ["awe", "ingested", "run"]
 

@@ -1,39 +1,33 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 
+from tests.once import once
 from tests.targets import walk
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory):
-    """A small simulated run, drawn once."""
-    return walk.simulate(tmp_path_factory.mktemp("run"))
+def ingested(tmp_path_factory) -> Path:
+    """The home of an instance that a small simulated run was ingested into; copy it before changing it."""
+    def make(folder: Path) -> None:
+        instance = walk.create(folder / "home")
+        walk.fill(walk.simulate(folder / "run"))
+        instance.close()
+    return once(tmp_path_factory, "targets-ingested", make) / "home"
 
 
 @pytest.fixture(scope="session")
-def ingested(run, tmp_path_factory):
-    """The home of an instance that the run was ingested into; copy it before changing it."""
-    home = tmp_path_factory.mktemp("ingested") / "home"
-    instance = walk.create(home)
-    walk.fill(run)
-    instance.close()
-    return home
-
-
-@pytest.fixture(scope="session")
-def made(ingested, tmp_path_factory):
+def made(ingested, tmp_path_factory) -> Path:
     """The home of an instance in which the source list of the field has been made."""
-    home = tmp_path_factory.mktemp("made") / "home"
-    shutil.copytree(ingested, home)
-    instance = walk.reopen(home)
-    walk.SourceList.get(object=walk.FIELD)
-    for cls in walk.CHECKS:
-        cls.get(chip="ccd53")
-    instance.close()
-    return home
+    def make(folder: Path) -> None:
+        shutil.copytree(ingested, folder / "home")
+        instance = walk.reopen(folder / "home")
+        walk.SourceList.get(object=walk.FIELD)
+        instance.close()
+    return once(tmp_path_factory, "targets-made", make) / "home"
 
 
 @pytest.fixture
