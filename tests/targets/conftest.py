@@ -26,6 +26,8 @@ def made(ingested, tmp_path_factory) -> Path:
         shutil.copytree(ingested, folder / "home")
         instance = walk.reopen(folder / "home")
         walk.SourceList.get(object=walk.FIELD)
+        for cls in walk.CHECKS:
+            cls.get(chip="ccd53")
         instance.close()
     return once(tmp_path_factory, "targets-made", make) / "home"
 
