@@ -23,6 +23,7 @@ from awe.face.words import edit_given, field_given, keys_given, parameters_given
 from awe.persist.assume import Edit, with_assumed
 from awe.persist.lineage import card
 from awe.persist.view import seen_through, shadow_now
+from awe.science.compiling import told
 
 
 def plan(options: Namespace) -> int:
@@ -83,7 +84,7 @@ def found_or_made(planner: Planner, asked: list[Request], options: Namespace) ->
         made = planner.plan(asked)
     report = Report()
     if made.todo:
-        with progress_bar("making") as tell:
+        with progress_bar(told("making")) as tell:
             report = planner.carry_out(made, workers=number_of_workers(options.workers), progress=of_targets(tell))
     objects: list[Any] = []
     failures += [why for top in made.tops if (why := failure_of(lambda node: objects.append(planner.object_of(node, report)), top))]

@@ -21,6 +21,7 @@ from awe.dataflow.target import number_of_workers
 from awe.errors import AweError, QueryError
 from awe.face.words import keys_given, target_named
 from awe.persist.mapping import class_of
+from awe.science.compiling import told
 
 COLUMNS = ("id", "state", "class", "request", "user", "started", "seconds", "reason")
 SHOWN = 20
@@ -126,7 +127,7 @@ def retry(options: Namespace) -> int:
         made: list[Any] = []
         failures: list[str] = []
         report = Report()
-        with progress_bar("making") as tell:
+        with progress_bar(told("making")) as tell:
             for number in numbers:
                 row = job_row(instance.database, number)
                 planner = Planner(options=Options(pars_of(row) or None, retry=True))

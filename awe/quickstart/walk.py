@@ -16,6 +16,7 @@ from awe.dataflow.planner import Planner
 from awe.face import lineage_tree, plan_tree
 from awe.ingest import add_instrument, ingest, ingest_catalogue
 from awe.quickstart.truth import Verdict, compare
+from awe.science.compiling import told
 from awe.science.preview import preview
 from awe.simulate import Run, RunConfig, simulate_run
 from awe.targets import CoaddFrame, SourceList
@@ -84,7 +85,7 @@ class Walk:
         plan = planner.plan([SourceList.request(object=field, filter=band)])
         print(plan_tree(plan))
         said("making what is missing")
-        with progress_bar("making") as tell:
+        with progress_bar(told("making")) as tell:
             report = planner.carry_out(plan, workers=self.workers, progress=of_targets(tell))
         sources: SourceList = planner.object_of(plan.tops[0], report)
         print("\n".join([str(report), *(f"  {node.name}: {why}" for node, why in (report.failed | report.held).items())]))

@@ -1,0 +1,42 @@
+"""Which kernels have been compiled on this machine: numba keeps what it compiled, and the first use of the others takes its time.
+
+Kernels are found in the modules of `awe.science`: who writes one has nothing to add here.
+"""
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from pathlib import Path
+from typing import Any
+
+from numba.core.dispatcher import Dispatcher
+
+import awe.science
+
+
+def kernels() -> dict[str, Any]:
+    """The dispatchers of all kernels that are kept when compiled, by module and name; those that are always inlined never are."""
+    found = {}
+    for info in pkgutil.iter_modules(awe.science.__path__, "awe.science."):
+        for name, member in vars(importlib.import_module(info.name)).items():
+            if isinstance(member, Dispatcher) and member.__module__ == info.name and member.targetoptions.get("inline") != "always":
+                found[f"{info.name.rpartition('.')[2]}.{name}"] = member
+    return found
+
+
+def missing() -> list[str]:
+    """The kernels that were never compiled here, or have changed since."""
+    return [name for name, kernel in kernels().items() if not is_kept(kernel)]
+
+
+def told(work: str) -> str:
+    """What will be done, with the news that kernels are compiled for it where that is so."""
+    return f"{work}, compiling kernels once" if missing() else work
+
+
+def is_kept(kernel: Any) -> bool:
+    """Whether something that numba compiled of a kernel is kept, and is not older than its source."""
+    function = kernel.py_func
+    source, folder = Path(function.__code__.co_filename), Path(kernel.stats.cache_path)
+    start = f"{source.stem}.{function.__qualname__}-{function.__code__.co_firstlineno}."
+    return any(index.stat().st_mtime >= source.stat().st_mtime for index in folder.glob(f"{start}*.nbi"))
