@@ -25,9 +25,7 @@ def made(ingested, tmp_path_factory) -> Path:
     def make(folder: Path) -> None:
         shutil.copytree(ingested, folder / "home")
         instance = walk.reopen(folder / "home")
-        walk.SourceList.get(object=walk.FIELD)
-        for cls in walk.CHECKS:
-            cls.get(chip="ccd53")
+        walk.make_everything()
         instance.close()
     return once(tmp_path_factory, "targets-made", make) / "home"
 

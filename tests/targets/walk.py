@@ -64,6 +64,13 @@ def fill(run) -> None:
     ingest_catalogue(run.reference, "simref", run.reference_mapping, use_for="simcam")
 
 
+def make_everything(workers: int = 0) -> None:
+    """Ask for the sources of the field, and for what is measured beside."""
+    SourceList.get(object=FIELD, workers=workers)
+    for cls in CHECKS:
+        cls.get(chip="ccd53", workers=workers)
+
+
 def fingerprints(instance: Instance) -> dict[str, list[str]]:
     """Value and file hashes of everything that was made, by class and natural key."""
     found = {}
@@ -87,10 +94,10 @@ def count(instance: Instance, table: sa.Table) -> int:
 
 
 def main() -> None:
-    """``python -m tests.targets.walk HOME URL WORKERS``: get the source list, print the fingerprints as JSON."""
+    """``python -m tests.targets.walk HOME URL WORKERS``: make everything, print the fingerprints as JSON."""
     home, url, workers = sys.argv[1:4]
     instance = reopen(Path(home), url)
-    SourceList.get(object=FIELD, workers=int(workers))
+    make_everything(int(workers))
     print(json.dumps(fingerprints(instance), sort_keys=True))
     print(count(instance, tables.object_), file=sys.stderr)
 
