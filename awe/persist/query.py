@@ -164,9 +164,18 @@ class Query(Generic[T]):
         return found[0]
 
     def values(self, *paths: Any, limit: int | None = None, offset: int = 0) -> list[tuple[Any, ...]]:
-        """The values at the ends of `paths`, a row an object, by one statement and without making objects."""
+        """The values at the ends of `paths`, a row an object, without making objects.
+
+        It is one statement; with a small `limit` two, the first of which finds out which objects these are, so that their values are
+        not looked up of all others too.
+        """
         database = current()
-        return list(map(tuple, rows(database, self._values(database, paths, limit, offset))))
+        if limit is None or limit > BATCH:
+            return list(map(tuple, rows(database, self._values(database, paths, limit, offset))))
+        oids = [oid for oid, _ in self._keys(database, limit, offset)]
+        chosen = Query[T](self.cls, compare(Walk.of(self.cls, "oid"), "in", oids))
+        found = {row[0]: tuple(row[1:]) for row in rows(database, chosen._values(database, ("oid", *paths), None, 0))} if oids else {}
+        return [found[oid] for oid in oids if oid in found]
 
     def _values(self, database: Database, paths: Sequence[Any], limit: int | None, offset: int) -> Any:
         walks, every = tuple(self._walk(path) for path in paths), limit is None and not offset
