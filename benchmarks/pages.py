@@ -80,10 +80,10 @@ def measure(kind: str, make: Make, options: argparse.Namespace) -> Iterator[dict
     database = make()
     address = database.engine.url.render_as_string(hide_password=False)
     database.close()
-    with database.engine.connect() as connection:
-        connection.exec_driver_sql("DROP SCHEMA public CASCADE") if kind == "postgresql" else None
-        connection.exec_driver_sql("CREATE SCHEMA public") if kind == "postgresql" else None
-    database.engine.dispose()
+    if kind == "postgresql":  # migrations make the tables there
+        with database.engine.connect() as connection:
+            connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC")
+        database.engine.dispose()
     with tempfile.TemporaryDirectory(prefix="awe-bench-") as folder:
         home = Path(folder) / "home"
         make_instance(Config(home=home, user="ann", project="sky", database=address if kind == "postgresql" else "sqlite:///awe.db"))
