@@ -69,8 +69,11 @@ def said(answer: Any, given: dict[str, str], path: str) -> bytes:
     return text
 
 
-@pytest.mark.parametrize("user", LEAST)
-@pytest.mark.parametrize("name", PAGES)
+#: Who may do so really shows things to others here, which the other walks would take for leaks.
+OWNER_ONLY = {("publish", "ann")}
+
+
+@pytest.mark.parametrize(("name", "user"), [(name, user) for name in PAGES for user in LEAST if (name, user) not in OWNER_ONLY])
 def test_what_is_hidden_is_nowhere(served: Served, name: str, user: str) -> None:
     hidden = [level for level in LEVELS if level < LEAST[user]]
     for method, path, given in requests(served, PAGES[name]):
