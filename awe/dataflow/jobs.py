@@ -53,6 +53,12 @@ def end(connection: sa.Connection, job: int, state: str, *, oid: int | None = No
         state=state, oid=oid, reason=storable(reason), log=storable(log[-LOG_LIMIT:]), permanent=int(permanent), ended=now()))
 
 
+def say(connection: sa.Connection, job: int, log: str) -> None:
+    """Note what a job has logged so far, if it still runs."""
+    running = (tables.job.c.id == job) & tables.job.c.state.in_(("running", "cancelling"))
+    connection.execute(sa.update(tables.job).where(running).values(log=storable(log[-LOG_LIMIT:])))
+
+
 def storable(text: str) -> str:
     """A text that both databases take: PostgreSQL has no NUL, neither has lone surrogates."""
     return text.replace("\0", "\N{SYMBOL FOR NULL}").encode("utf8", "backslashreplace").decode("utf8")

@@ -4,18 +4,19 @@ What goes in (`Spec`) and what comes out (`Product`) are plain data that travel 
 """
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import json
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from awe.dataflow import jobs
 from awe.dataflow.instance import Instance
 from awe.dataflow.lifecycle import Makeable
-from awe.dataflow.log import Log, captured
+from awe.dataflow.log import Log, Teller, captured
 from awe.errors import AweError, TransientError
 from awe.faults import reach
 from awe.persist.declare import natural_key
@@ -113,11 +114,15 @@ def objects_by_oid(instance: Instance, oids: set[int]) -> dict[int, Any]:
     return found
 
 
-def attempt(spec: Spec, instance: Instance) -> Product | Failure:
-    """Make one target; whatever it raises is told as a failure, with what had been logged by then."""
+def attempt(spec: Spec, instance: Instance, tell: Callable[[str], None] | None = None) -> Product | Failure:
+    """Make one target; whatever it raises is told as a failure, with what had been logged by then.
+
+    `tell` is given what was logged so far, now and then, from another thread.
+    """
     with captured("awe", spec.cls.partition(":")[0]) as log:
         try:
-            return make(spec, instance, log)
+            with Teller(log, tell) if tell is not None else contextlib.nullcontext():
+                return make(spec, instance, log)
         except Exception as error:  # noqa: BLE001 - whatever make() raises is kept on its job row and told in the end
             return Failure.of(error, log.text)
 

@@ -91,6 +91,7 @@ class Runner:
             somebody asked this run to stop
         """
         self.row.begin()
+        self.makers.logged = self._logged
         with self.keeper:
             try:
                 self._deal_with_all()
@@ -261,6 +262,13 @@ class Runner:
         self.done += 1
         self.schedule.finish(prepared.node)
         self._tell("failed", prepared.node)
+
+    def _logged(self, object_id: str, text: str) -> None:
+        """Let others read what is logged while it is being made; where that cannot be, they read it in the end."""
+        job = next((one.job for one in list(self.begun.values()) if one.spec.object_id == object_id), None)
+        if job is not None:
+            with contextlib.suppress(AweError, sa.exc.SQLAlchemyError):
+                self.instance.database.write(lambda connection: jobs.say(connection, job, text))
 
     def _close_job(self, prepared: Prepared, state: str, failure: Failure) -> None:
         lease, job = prepared.lease, prepared.job

@@ -1,6 +1,7 @@
 """What a worker process does: ``python -m awe.dataflow.worker``, started by `Workers` and spoken to in lines of JSON.
 
-The first line says which instance to open; each further one what to make, and gets one line in answer.  What targets print goes
+The first line says which instance to open; each further one what to make, and gets one line in answer, before which there may be
+some with what was logged so far.  What targets print goes
 to stderr.  A worker ends with its standard input, also in the middle of its work: then the process that would commit is gone.
 """
 from __future__ import annotations
@@ -36,7 +37,7 @@ def main() -> None:
         return
     reply(answers, json.dumps({"ready": os.getpid()}))
     while True:
-        done = attempt(Spec(**json.loads(lines.get())), instance)
+        done = attempt(Spec(**json.loads(lines.get())), instance, lambda text: reply(answers, json.dumps({"log": text})))
         kind = "failure" if isinstance(done, Failure) else "product"
         reply(answers, json.dumps({kind: vars(done)}))
 

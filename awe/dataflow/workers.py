@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import queue
@@ -9,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -25,11 +26,23 @@ GRACE = 10.0
 #: Found by its module name alone, never in the folder that somebody happens to be in.
 COMMAND = [sys.executable, "-P", "-m", "awe.dataflow.worker"]
 
+#: So a line begins that is no answer yet.
+LOG = b'{"log": '
+
 Outcome = Product | Failure
+#: Takes the object_id of what is being made, and what was logged so far.
+Logged = Callable[[str, str], None]
+
+
+def unheard(object_id: str, text: str) -> None:
+    """Nobody wants to know what is logged before the end."""
 
 
 class Makers(Protocol):
     """Those who make targets."""
+
+    #: Told, from some thread, what was logged so far of a target that is being made.
+    logged: Logged
 
     @property
     def room(self) -> int:
@@ -52,11 +65,12 @@ class Here:
 
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
+        self.logged: Logged = unheard
 
     def submit(self, spec: Spec) -> Future[Outcome]:
         """Make a target."""
         done: Future[Outcome] = Future()
-        done.set_result(attempt(spec, self.instance))
+        done.set_result(attempt(spec, self.instance, functools.partial(self.logged, spec.object_id)))
         return done
 
     def stop(self, spec: Spec) -> None:
@@ -82,6 +96,7 @@ class Workers:
         self.greeting = json.dumps({"path": sys.path, "settings": settings, "owner": instance.store.owner, "modules": modules})
         self.waiting: queue.SimpleQueue[tuple[Spec, Future[Outcome]] | None] = queue.SimpleQueue()
         self.given_up: set[str] = set()
+        self.logged: Logged = unheard
         self.workers = [Worker(self) for _ in range(number)]
 
     @property
@@ -191,6 +206,9 @@ class Worker:
             process.stdin.write(line.encode("ascii") + b"\n")
             process.stdin.flush()
             answer = process.stdout.readline()
+            while answer.startswith(LOG) and self.spec is not None:
+                self.pool.logged(self.spec.object_id, json.loads(answer)["log"])
+                answer = process.stdout.readline()
         except (OSError, ValueError):  # it is gone, or the pool was closed meanwhile
             return None
         return json.loads(answer) if answer.endswith(b"\n") else None

@@ -135,6 +135,11 @@ class Moody(ProcessTarget):
         while not (Path(folder) / "go").exists():
             time.sleep(0.02)
 
+    def _talk_and_wait(self, folder: str) -> None:
+        logging.getLogger("awe.science").info("half of it is done")
+        self._wait(folder)
+        logging.getLogger("awe.science").info("all of it is done")
+
     def _wait_and_refuse(self, folder: str) -> None:
         self._wait(folder)
         raise PermanentError("the one who was first could not do it")

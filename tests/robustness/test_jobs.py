@@ -108,6 +108,22 @@ def test_progress_is_seen_while_it_lasts_and_one_job_is_given_up(toy: Home, mood
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])
+def test_the_log_of_what_runs_can_be_read(toy: Home, mood, workers: str) -> None:
+    mood.write_text(json.dumps({"e0": ["talk_and_wait", str(mood.parent)]}))
+    maker = started("-m", "tests.robustness.getting", str(toy.path), toy.url, "Moody", workers)
+    try:
+        number = until(toy, lambda found: next((job["id"] for job in found.jobs.get("running", []) if "half of it" in job["log"]), None))
+        code, out, _ = awe(toy, "jobs", "log", number)
+        assert code == 0 and "running" in out and "INFO awe.science: half of it is done" in out and "all of it" not in out
+        (mood.parent / "go").touch()
+        assert maker.wait(60) == 0
+    finally:
+        maker.kill()
+    _, out, _ = awe(toy, "jobs", "log", number)
+    assert ": done" in out and "half of it is done" in out and "all of it is done" in out
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
 def test_a_whole_run_is_given_up(sqlite_toy: Home, mood, workers: str) -> None:
     """With workers at once; without, when the make() that is under way returns: nothing of it is kept."""
     mood.write_text(json.dumps({"e0": ["wait", str(mood.parent)]}))
