@@ -127,6 +127,7 @@ def swarp(folder: Path, window: Window, combine: str, threads: int) -> list[str]
     ra, dec = (float(v) for v in Tile(TILE).grid(SCALE).pixel_to_sky(window.x0 + (window.nx - 1) / 2, window.y0 + (window.ny - 1) / 2))
     options = {"IMAGEOUT_NAME": folder / "swarp.fits", "WEIGHTOUT_NAME": folder / "swarp.weight.fits", "WEIGHT_TYPE": "MAP_WEIGHT",
                "COMBINE_TYPE": combine.upper(), "RESAMPLING_TYPE": "LANCZOS3", "SUBTRACT_BACK": "N", "RESCALE_WEIGHTS": "N",
+               "FSCALASTRO_TYPE": "VARIABLE",
                "CENTER_TYPE": "MANUAL", "CENTER": f"{ra:.10f},{dec:.10f}", "IMAGE_SIZE": f"{window.nx},{window.ny}",
                "PIXELSCALE_TYPE": "MANUAL", "PIXEL_SCALE": SCALE, "NTHREADS": threads, "MEM_MAX": 2048, "COMBINE_BUFSIZE": 2048,
                "RESAMPLE_DIR": folder, "WRITE_XML": "N", "VERBOSE_TYPE": "QUIET", "COPY_KEYWORDS": "OBJECT"}
