@@ -21,6 +21,7 @@ from awe.targets.masterflat import MasterFlat
 from awe.targets.nightskyflat import NightSkyFlat
 from awe.targets.particleeventrate import ParticleEventRate
 from awe.targets.photometricparameters import PhotometricParameters
+from awe.targets.psfmodel import PSFModel
 from awe.targets.quickcheck import QuickCheck
 from awe.targets.raw import (
     RawBiasFrame,
@@ -60,6 +61,7 @@ __all__ = [
     "MasterDark",
     "MasterFlat",
     "NightSkyFlat",
+    "PSFModel",
     "ParticleEventRate",
     "PhotometricParameters",
     "QuickCheck",

@@ -71,3 +71,29 @@ def pixels_figure(target: Any, pixels: Any, title: str, unit: str) -> Any:
     figure.colorbar(axes.imshow(pixels, origin="lower", vmin=low, vmax=high, cmap="gray", interpolation="nearest"), ax=axes, label=unit)
     axes.set_title(f"{target!r}\n{title}", fontsize=8)
     return figure
+
+
+def psf_figure(target: Any) -> Any:
+    """A PSF in the middle of its frame, its ellipticity over the field, and the spread of sources by their magnitudes."""
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    model, table = target.model, target.sources
+    ny, nx = model.shape
+    figure, (left, centre, right) = plt.subplots(1, 3, figsize=(14, 4.4), layout="constrained")
+    shown = model.image((nx - 1) / 2, (ny - 1) / 2)
+    reach = model.middle / model.oversampling
+    left.imshow(np.arcsinh(shown / (0.01 * shown.max())), origin="lower", extent=(-reach, reach, -reach, reach), cmap="gray")
+    left.set_title(f"{target!r}, {model.nstars} stars, asinh", fontsize=8)
+    x, y = (values.ravel() for values in np.meshgrid(np.linspace(0, nx - 1, 7), np.linspace(0, ny - 1, 7)))
+    e1, e2 = np.array([model.ellipticity(a, b) for a, b in zip(x, y, strict=True)]).T
+    size, angle = np.hypot(e1, e2), 0.5 * np.arctan2(e2, e1)
+    drawn = centre.quiver(x, y, size * np.cos(angle), size * np.sin(angle), size, headaxislength=0, headlength=0, headwidth=1, pivot="mid")
+    figure.colorbar(drawn, ax=centre, label="ellipticity")
+    centre.set_aspect("equal")
+    right.plot(table["MAG_PSF"], table["SPREAD_PSF"], ".", markersize=3)
+    right.axhline(0.0, linewidth=0.8)
+    right.set_ylim(-0.3, 1.0)
+    right.set_xlabel("MAG_PSF")
+    right.set_ylabel("SPREAD_PSF: 0 for a star")
+    return figure

@@ -22,6 +22,7 @@ from awe.targets import (
     FringeFrame,
     NightSkyFlat,
     ParticleEventRate,
+    PSFModel,
     QuickCheck,
     SourceList,
 )
@@ -30,7 +31,7 @@ from awe.targets.instrument import sites
 SEED = 20240311
 FIELD = "FIELD1"
 #: Calibrations that no source list asks for.
-CHECKS = (ChargeTransferEfficiency, CrossTalk, FringeFrame, NightSkyFlat, ParticleEventRate, QuickCheck)
+CHECKS = (ChargeTransferEfficiency, CrossTalk, FringeFrame, NightSkyFlat, ParticleEventRate, PSFModel, QuickCheck)
 
 
 def simulate(folder: Path, **changes):
