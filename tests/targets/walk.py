@@ -31,7 +31,7 @@ from awe.targets.instrument import sites
 SEED = 20240311
 FIELD = "FIELD1"
 #: Calibrations that no source list asks for.
-CHECKS = (ChargeTransferEfficiency, CrossTalk, FringeFrame, NightSkyFlat, ParticleEventRate, PSFModel, QuickCheck)
+CHECKS = (ChargeTransferEfficiency, CrossTalk, FringeFrame, NightSkyFlat, ParticleEventRate, QuickCheck)
 
 
 def simulate(folder: Path, **changes):
