@@ -17,16 +17,19 @@ from awe.errors import CatalogueError
 
 Values = NDArray[Any]
 CORE = 2
-"""Which of a table's apertures is the core flux: FLUX_APER2, of one FWHM in source lists."""
+"""Which of a table's apertures is the core flux: FLUX_APER2, of one FWHM in source lists. The document numbers the others to 12 and has
+room for eleven pairs, so the core's own number is left out among them."""
 STAR, GALAXY, BORDERLINE, SATURATED = -1, 1, -2, -9
 """Classes: CLASS_STAR of at least 0.8, below 0.3, between; FLAGS with 4."""
 
 OLD = ("No.", "Isophotal_flux", "Total_flux", "Core_flux", "X_coordinate", "Y_coordinate", "Gaussian_sigma", "Ellipticity",
-       "Position_angle", "Peak_height", *[f"Areal_{n}_profile" for n in range(1, 9)], "Core1_flux", "Core2_flux", "Core3_flux", "Core4_flux",
+       "Position_angle", "Peak_height",
+       *[f"Areal_{n}_profile" for n in range(1, 9)], "Core1_flux", "Core2_flux", "Core3_flux", "Core4_flux",
        "RA", "DEC", "Classification", "Statistic", *[f"Blank{n}" for n in range(27, 33)])
 NEW = ("SEQNUM", "ISOPHFLX", "XCOORD", "XCOORERR", "YCOORD", "YCOORERR", "GAUSIGMA", "ELLIPTIC", "POSANGLE",
        *[f"AREAPRO{n}" for n in range(1, 9)], "PKHEIGHT", "PKHEIERR", "COREFLUX", "COREFERR",
-       *[f"{name}{n:02d}" for n in range(1, 13) for name in ("CFL", "CFLERR")], "PETRORAD", "KRONRAD", "FWHMRAD", "PETFLUX", "PETFLERR",
+       *[f"{name}{n:02d}" for n in range(1, 13) if n != CORE for name in ("CFL", "CFLERR")],
+       "PETRORAD", "KRONRAD", "FWHMRAD", "PETFLUX", "PETFLERR",
        "KROFLUX", "KROFLERR", "FWHFLUX", "FWHFLERR", "PROFLAGS", "SKYLEVEL", "SKYVAR", "BLENDING", "RA", "DEC", "ICLASS", "PROFSTAT",
        "PSFFLUX", "PSFFLERR", "XPSF", "XPSFERR", "YPSF", "YPSFERR")
 WHOLE, DOUBLE = ("SEQNUM", "PROFLAGS", "BLENDING", "ICLASS"), ("RA", "DEC")

@@ -70,6 +70,7 @@ def make_everything(workers: int = 0) -> None:
     SourceList.get(object=FIELD, workers=workers)
     for cls in CHECKS:
         cls.get(chip="ccd53", workers=workers)
+    PSFModel.get_all(chip="ccd53", workers=workers)
 
 
 def fingerprints(instance: Instance) -> dict[str, list[str]]:
