@@ -11,6 +11,7 @@ import numpy as np
 import scipy
 from astropy.io import fits
 
+from awe.catalogues.casu import casu_view
 from awe.catalogues.column import Column
 from awe.catalogues.cone import Listed, cone_search, search_lists
 from awe.catalogues.export import export
@@ -208,6 +209,10 @@ class SourceList(Product):
         there = {one.object_id: one for one in lists}
         listed = [Listed(name, Footprint.from_json(json.loads(one.footprint)), one.open) for name, one in there.items()]
         return [(there[name], table) for name, table in search_lists(listed, ra, dec, radius)]
+
+    def casu(self, layout: int = 66) -> fits.BinTableHDU:
+        """The table in a layout of CASU, of 32 or of 66 columns."""
+        return casu_view(self.table(), layout)
 
     def export(self, path: Path | str, form: str | None = None) -> Path:
         """Write the table as FITS, VOTable, CSV, ECSV or Parquet, by the ending of the name or as `form` says."""
