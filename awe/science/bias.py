@@ -19,7 +19,7 @@ from awe.science.readnoise import QUANTISATION
 _NOISY: Final = int(Bit.NOISY)
 _NO_DATA: Final = int(Bit.NO_DATA)
 
-CHANCE: Final = 1e-6
+CHANCE: Final = 1e-5
 """Probability that a pixel of normal noise is tagged NOISY."""
 
 
@@ -38,7 +38,8 @@ class MasterBias:
     n_used : uint16
         Number of frames averaged.
     mask : uint16
-        NO_DATA and NOISY bits.
+        NO_DATA and NOISY bits. With a known read noise a pixel is NOISY where the values that survive the clip, or all values
+        but the furthest, scatter more than chance allows, or where more were clipped than it allows.
     """
 
     data: NDArray[np.float32]
@@ -112,7 +113,7 @@ def _known_noise(frames: Sequence[Any], read_noise: float | NDArray[Any] | Sprea
 def noisy_pixels(found: Combined, number: int, noise: float | NDArray[Any] | None, clip: float) -> NDArray[np.bool_]:
     """Return where the values of a stack scatter more than `noise` explains.
 
-    True where the sample variance of the surviving values has less than one chance in a million (a chi-squared
+    True where the sample variance of the surviving values has less than one chance in 100,000 (a chi-squared
     test), or where more values were clipped than chance and one cosmic ray account for.
 
     Parameters
@@ -152,7 +153,7 @@ def _average(values, network, noise, rounding, clip, loudest, allowed,  # type: 
     ordered = np.empty((number, LANES), np.float32)
     count, used = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
     middle, reach = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
-    total, squares = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
+    total, squares, most = np.empty(LANES, np.float32), np.empty(LANES, np.float32), np.empty(LANES, np.float32)
     for y in range(rows):
         for x0 in range(0, nx, LANES):
             width = min(LANES, nx - x0)
@@ -166,12 +167,13 @@ def _average(values, network, noise, rounding, clip, loudest, allowed,  # type: 
                     middle[i] = ordered[(count[i] - 1) // 2, i]
                     _sums(ordered[:, i:i + 1], 1, middle[i:i + 1], reach[i:i + 1], total[i:i + 1], squares[i:i + 1], used[i:i + 1])
             x1 = x0 + width
-            _judge(noise[y, x0:x1], loudest, allowed, middle, total, squares, count, used, data[y, x0:x1], variance[y, x0:x1],
+            _squares_but_one(ordered, width, middle, count, most)
+            _judge(noise[y, x0:x1], loudest, allowed, middle, total, squares, most, count, used, data[y, x0:x1], variance[y, x0:x1],
                    stdev[y, x0:x1], n_used[y, x0:x1], mask[y, x0:x1])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _judge(noise, loudest, allowed, middle, total, squares, count, used,  # type: ignore[no-untyped-def]
+def _judge(noise, loudest, allowed, middle, total, squares, most, count, used,  # type: ignore[no-untyped-def]
            data, variance, stdev, n_used, mask):
     """The planes of a run of pixels from their sums; without branches, so that vectors are used."""
     zero, one, nothing = np.float32(0), np.float32(1), np.float32(np.nan)
@@ -185,8 +187,33 @@ def _judge(noise, loudest, allowed, middle, total, squares, count, used,  # type
         stdev[i] = np.sqrt(scatter) if m > 1 else nothing
         variance[i] = spread * share if m > 0 else zero
         n_used[i] = m
-        loud = (scatter > loudest[m] * max(spread, np.float32(1e-24))) | (count[i] - m > allowed)
+        least = max(spread, np.float32(1e-24))
+        n = count[i]
+        loud = (scatter > loudest[m] * least) | (n - m > allowed) | ((n > 2) & (most[i] > loudest[n - 1] * np.float32(n - 2) * least))
         mask[i] = no_data if m == 0 else noisy if loud else good
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _squares_but_one(ordered, width, middle, count, most):  # type: ignore[no-untyped-def]
+    """Sum of the squared distances from the middle of all values but the furthest, which may be a cosmic ray."""
+    number = ordered.shape[0]
+    for i in range(width):
+        most[i] = 0
+    for k in range(1, number - 1):
+        for i in range(width):
+            d = ordered[k, i] - middle[i]
+            most[i] += d * d
+    for i in range(width):
+        last = count[i] - 1
+        if last < number - 1:
+            most[i] = 0
+            for k in range(1, last):
+                d = ordered[k, i] - middle[i]
+                most[i] += d * d
+        if last > 0:
+            low, high = middle[i] - ordered[0, i], ordered[last, i] - middle[i]
+            nearer = min(low, high)
+            most[i] += nearer * nearer
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]

@@ -19,7 +19,7 @@ from awe.targets.readnoise import ReadNoise
 class MasterBias(BaseFrame, Calibration):
     """Mean of the bias frames of one night, outliers rejected by the measured read noise."""
 
-    version = 2
+    version = 3
     plan_number = "541"
     validity = (7.0, 7.0)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from awe.errors import FitsError
+from awe.science.assemble import assemble
 from awe.science.bias import master_bias
 from awe.science.mask import Bit
 
@@ -68,3 +69,42 @@ def test_one_frame_is_possible_and_none_is_not() -> None:
     assert np.array_equal(master_bias(stack, read_noise=5.0).data, stack[0])
     with pytest.raises(FitsError, match="at least one"):
         master_bias([], read_noise=5.0)
+
+
+@pytest.mark.parametrize("number", [4, 10])
+def test_pixels_of_five_times_the_noise_are_tagged(number: int) -> None:
+    stack, _ = frames(number, seed=8)
+    rng = np.random.default_rng(9)
+    noisy = rng.random((200, 256)) < 0.01
+    for one in stack:
+        one[noisy] += rng.normal(0, 25, noisy.sum()).astype(np.float32)
+        one[::7, 3] = np.nan
+    stack[1][20:25, 30:90] += 40_000
+    tagged = master_bias(stack, read_noise=5.0).mask & Bit.NOISY != 0
+    assert tagged[noisy].mean() > (0.95 if number == 10 else 0.25)
+    assert tagged[~noisy].mean() < 1e-4
+
+
+def test_rows_of_files_give_the_same_as_whole_frames() -> None:
+    rng = np.random.default_rng(10)
+    raws = [np.round(rng.normal(1000, 4, (300, 150))).astype(np.uint16) for _ in range(5)]
+    amplifiers = [{"name": "A", "hdu": 0, "data": [0, 300, 0, 60], "position": [0, 300, 0, 60], "overscan": [0, 300, 60, 75]},
+                  {"name": "B", "hdu": 0, "data": [0, 300, 90, 150], "position": [0, 300, 60, 120], "overscan": [0, 300, 75, 90], "flip_x": True}]
+    made = [assemble({0: raw}, amplifiers) for raw in raws]
+    by_rows = master_bias(made, made[0].spread([4.0, 4.5]), masks=None)
+    noise = np.repeat([4.0, 4.5], 60)[None, :] * np.ones((300, 1))
+    whole = master_bias([one.data for one in made], noise)
+    for plane in ("data", "variance", "stdev", "n_used", "mask"):
+        assert np.array_equal(getattr(by_rows, plane), getattr(whole, plane), equal_nan=True)
+
+
+def test_agrees_with_numpy() -> None:
+    stack, _ = frames(9, seed=11)
+    stack[2][50:60] += 300
+    found = master_bias(stack, read_noise=5.0)
+    values = np.array(stack, np.float64)
+    reach = 3.0 * np.sqrt(25 + 1 / 12)
+    kept = np.where(np.abs(values - np.median(values, axis=0)) <= reach, values, np.nan)
+    assert np.allclose(found.data, np.nanmean(kept, axis=0), atol=1e-4)
+    assert np.allclose(found.stdev, np.nanstd(kept, axis=0, ddof=1), atol=1e-3)
+    assert np.array_equal(found.n_used, np.isfinite(kept).sum(axis=0))
