@@ -23,6 +23,9 @@ from awe.science.objectmask import object_mask
 
 COMBINE_TYPES: Final = ("both", "dome", "twilight")
 
+LOWEST: Final = 0.03
+"""Response below which a pixel is of no use, in that of the mosaic."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Flat:
@@ -165,11 +168,15 @@ def master_flat(dome: Flat | None = None, twilight: Flat | None = None, combine_
     return Flat(data, variance, both, imstat(data, both).median, twilight.levels, dome.n_outliers + twilight.n_outliers)
 
 
-def normalise(flat: Flat, level: float) -> Flat:
-    """Return `flat` divided by `level`, dimensionless; pixels without a response above 0 get 1 and BAD.
+def normalise(flat: Flat, level: float, lowest: float = LOWEST) -> Flat:
+    """Return `flat` divided by `level`, dimensionless; pixels whose response is not above `lowest` get 1 and BAD.
+
+    A dead amplifier has a response of noise about 0; dividing by that would make stars of it.
 
     Parameters
     ----------
+    lowest : float
+        Smallest response of a pixel that is of use, in that of the mosaic.
     level : float
         Median over the good pixels of all chips of the mosaic (`mosaic_level`), in the unit of `flat`.
 
@@ -182,7 +189,7 @@ def normalise(flat: Flat, level: float) -> Flat:
         raise PermanentError(f"a flat cannot be normalised by a level of {level}: its frames have no light")
     data = flat.data / np.float32(level)
     mask = flat.mask.copy()
-    dead = ~(data > 0) & (mask & Bit.NO_DATA == 0)
+    dead = ~(data > lowest) & (mask & Bit.NO_DATA == 0)
     mask[dead] |= np.uint16(Bit.BAD)
     unusable = mask & np.uint16(Bit.BAD | Bit.NO_DATA) != 0
     return Flat(np.where(unusable, np.float32(1), data),

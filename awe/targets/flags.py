@@ -66,6 +66,8 @@ class Flag(enum.IntFlag):
     """One of dome and twilight was missing, so the flat is the other alone."""
     GAIN_UNCERTAIN = 1 << 41
     """The noise of the flats is not that of photons alone; a stated gain is used rather than the measured one."""
+    PARTLY_DEAD = 1 << 42
+    """More than a quarter of the pixels is of no use: a dead amplifier, a chip half covered, most of it saturated."""
     PARITY_DIFFERS = 1 << 48
     """The sky is mirrored where the instrument file says it is not, or the other way round."""
     UNCLIPPED = 1 << 52
@@ -73,6 +75,9 @@ class Flag(enum.IntFlag):
     INPUTS_LEFT_OUT = 1 << 53
     """Some frames were not good enough by what was asked, and were left out."""
 
+
+#: The part of the pixels without use from which on a product is PARTLY_DEAD.
+DEAD = 0.25
 
 #: Flags from here on tell, and do not keep an object from being used.
 INFORMATIVE = 1 << 32

@@ -1,15 +1,18 @@
 """MasterFlat: 546."""
 from __future__ import annotations
 
+import numpy as np
+
 from awe.dataflow.limits import Limit
 from awe.dataflow.stamps import AS_LEAD
 from awe.errors import PermanentError
 from awe.persist.declare import attribute, depends_on, key, parameter
 from awe.science.flat import master_flat, normalise
+from awe.science.mask import Bit
 from awe.targets.calibration import Calibration
 from awe.targets.domeflat import DomeFlat
 from awe.targets.filter import Filter
-from awe.targets.flags import Flag
+from awe.targets.flags import DEAD, Flag
 from awe.targets.flatlevel import FlatLevel
 from awe.targets.frame import BaseFrame
 from awe.targets.image import Image
@@ -19,6 +22,7 @@ from awe.targets.twilightflat import TwilightFlat
 class MasterFlat(BaseFrame, Calibration):
     """Response to light: high spatial frequencies from the dome flat, low ones from the twilight flat; median 1 over the mosaic."""
 
+    version = 2
     plan_number = "546"
     validity = AS_LEAD
     unit = ""
@@ -50,4 +54,6 @@ class MasterFlat(BaseFrame, Calibration):
                            self.combined, self.smoothing)
         level = self.mosaic.dome_level if self.combined == "dome" else self.mosaic.twilight_level
         found = normalise(flat, float(level))
+        if np.mean(found.mask & np.uint16(Bit.BAD | Bit.NO_DATA) != 0) > DEAD:
+            self.raise_flag(Flag.PARTLY_DEAD)
         self.image = Image(found.data, variance=found.variance, mask=found.mask)

@@ -33,7 +33,7 @@ class ReadNoise(Calibration):
     mean_diff = attribute(float, "largest mean difference of two frames", unit="adu")
     median_diff = attribute(float, "largest median difference of two frames", unit="adu")
 
-    limits = (Limit("read_noise", flag=Flag.READ_NOISE, at_least=0.0, at_most=1000.0),
+    limits = (Limit("read_noise", flag=Flag.READ_NOISE, at_least=1e-6, at_most=1000.0),
               Limit("read_noise", flag=Flag.CHANGED, at_most=5.0, compare=True))
 
     def make(self) -> None:

@@ -17,7 +17,7 @@ from awe.science.tracks import tracks
 from awe.targets.coldpixelmap import ColdPixelMap
 from awe.targets.detector import DetectorFrame
 from awe.targets.filter import Filter
-from awe.targets.flags import Flag
+from awe.targets.flags import DEAD, Flag
 from awe.targets.gainlinearity import GainLinearity
 from awe.targets.hotpixelmap import HotPixelMap
 from awe.targets.image import Image
@@ -127,6 +127,8 @@ class ReducedScienceFrame(DetectorFrame):
         self.n_saturated = int(np.count_nonzero(frame.mask & Bit.SATURATED))
         self.n_bleeding = int(np.count_nonzero(frame.mask & Bit.BLEEDING))
         self.bad_fraction = float(np.mean(frame.weight <= 0))
+        if self.bad_fraction > DEAD:
+            self.raise_flag(Flag.PARTLY_DEAD)
         self.wcs = json.dumps(raw.trimmed_wcs())
 
     def cards(self) -> dict[str, Any]:

@@ -98,7 +98,8 @@ def flat_checks(chip: Detector, bias: Any) -> list[Check]:
     side = chip.shape[0] // 16
     squares = np.nanmean(rest[:side * 16, :side * 16].reshape(side, 16, side, 16), axis=(1, 3))
     return [spread("error of the master flat, in that of its photons", float(np.nanstd(rest / photons)), int(good.sum()), "pixels", 1.1),
-            spread("error of the master flat in squares of 16 x 16 pixels", 100 * float(np.std(squares)), squares.size, "squares", 0.05, "%"),
+            spread("error of the master flat in squares of 16 x 16 pixels", 100 * float(np.std(squares)), squares.size, "squares", 0.05,
+                   "%"),
             measured("largest of these", 100 * float(np.abs(squares).max()), 0.0, squares.size, "squares", None, "%")]
 
 

@@ -89,7 +89,8 @@ def test_rows_of_files_give_the_same_as_whole_frames() -> None:
     rng = np.random.default_rng(10)
     raws = [np.round(rng.normal(1000, 4, (300, 150))).astype(np.uint16) for _ in range(5)]
     amplifiers = [{"name": "A", "hdu": 0, "data": [0, 300, 0, 60], "position": [0, 300, 0, 60], "overscan": [0, 300, 60, 75]},
-                  {"name": "B", "hdu": 0, "data": [0, 300, 90, 150], "position": [0, 300, 60, 120], "overscan": [0, 300, 75, 90], "flip_x": True}]
+                  {"name": "B", "hdu": 0, "data": [0, 300, 90, 150], "position": [0, 300, 60, 120], "overscan": [0, 300, 75, 90],
+                   "flip_x": True}]
     made = [assemble({0: raw}, amplifiers) for raw in raws]
     by_rows = master_bias(made, made[0].spread([4.0, 4.5]), masks=None)
     noise = np.repeat([4.0, 4.5], 60)[None, :] * np.ones((300, 1))

@@ -133,3 +133,15 @@ def test_the_step_between_amplifiers_is_not_in_the_flat() -> None:
     frames = [frame * GAIN / gain for frame in exposures((20000.0,) * 4)]
     found = normal(dome_flat(frames, gain=gain, read_noise=3.0))
     assert (found.data / truth()).std() < 2 * (1 / (4 * 20000 * GAIN)) ** 0.5
+
+
+def test_a_dead_half_is_bad_and_not_blown_up() -> None:
+    rng = np.random.default_rng(12)
+    frames = [rng.poisson(20_000, (120, 160)).astype(np.float32) for _ in range(4)]
+    for one in frames:
+        one[:, 100:] = rng.normal(0, 5, (120, 60))
+    flat = dome_flat(frames, 1.0, 5.0)
+    found = normalise(flat, flat.level)
+    assert (found.mask[:, 100:] & Bit.BAD != 0).all()
+    assert (found.mask[:, :100] == 0).all()
+    assert found.data[:, :100].mean() == pytest.approx(1.0, abs=0.01) and (found.data[:, 100:] == 1.0).all()
