@@ -69,6 +69,13 @@ DATA = (
         argument("--name", metavar="NAME", help="what it is called, if not as its mapping says"),
         argument("--mapping", metavar="FILE", help="TOML that says what its columns are; known surveys need none"),
         argument("--use-for", metavar="INSTRUMENT", help="let frames of this instrument be solved with it"), JSON)),
+    Command("fetch-catalog", "ingesting", "fetch_catalog", "fetch a cone of a survey and bring it in as a reference catalogue", (
+        argument("survey", metavar="SURVEY", help="gaia-dr3, ps1, 2mass, usno-b1 or sdss"),
+        argument("ra", type=float, metavar="RA", help="ICRS degrees"),
+        argument("dec", type=float, metavar="DEC", help="ICRS degrees"),
+        argument("radius", type=float, metavar="RADIUS", help="degrees, at most 5"),
+        argument("--name", metavar="NAME", help="what it is called; else the survey and the cone"),
+        argument("--use-for", metavar="INSTRUMENT", help="let frames of this instrument be solved with it"), JSON)),
     Command("simulate", "simulating", "simulate", "simulate an observing run with known truth", (
         argument("directory", metavar="DIR", help="a new or empty directory"),
         argument("--seed", type=int, metavar="N", help="the same seed gives the same files; without it a new one is drawn and printed"),

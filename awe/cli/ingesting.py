@@ -1,22 +1,24 @@
-"""`awe ingest` and `awe ingest-catalog`: data come in."""
+"""`awe ingest`, `awe ingest-catalog` and `awe fetch-catalog`: data come in."""
 from __future__ import annotations
 
 import sys
 from argparse import Namespace
 from pathlib import Path
 
+from awe.catalogues.fetch import fetch
 from awe.cli.opened import opened
 from awe.cli.output import print_json
 from awe.cli.progress import progress_bar
 from awe.ingest import ingest as ingest_files
 from awe.ingest import ingest_catalogue
+from awe.targets.referencecatalogue import ReferenceCatalogue
 
 
 def ingest(options: Namespace) -> int:
     """Say what each file is and why; write it with ``--commit``."""
-    with opened(options), progress_bar("looking at files") as tell:
+    with opened(options), progress_bar("looking at files") as show:
         report = ingest_files(options.paths, commit=options.commit, again=options.again, workers=options.workers,
-                              progress=lambda done, total: tell(done, total, ""))
+                              progress=lambda done, total: show(done, total, ""))
     if options.json:
         print_json(report.as_dict())
     else:
@@ -34,11 +36,23 @@ def ingest_catalog(options: Namespace) -> int:
     with opened(options):
         paths = [Path(path) for path in options.paths]
         mapping = Path(options.mapping) if options.mapping else None
-        found = ingest_catalogue(paths, options.name, mapping, use_for=options.use_for)
-        notes = [note for note in (found.notes or "").split("; ") if note]
-        if options.json:
-            print_json({"object_id": found.object_id, "name": found.name, "version": found.version, "n_sources": found.n_sources,
-                        "notes": notes})
-        else:
-            print("\n".join([f"{found.name}: {found.n_sources} sources, {found.object_id[:8]}", *(f"    ! {note}" for note in notes)]))
+        tell(ingest_catalogue(paths, options.name, mapping, use_for=options.use_for), options)
     return 0
+
+
+def fetch_catalog(options: Namespace) -> int:
+    """Fetch a cone of a survey, and store it as a reference catalogue."""
+    with opened(options) as instance:
+        path = fetch(options.survey, options.ra, options.dec, options.radius, instance.config.home / "catalogues")
+        tell(ingest_catalogue([path], options.name or path.stem, None, use_for=options.use_for), options)
+    return 0
+
+
+def tell(found: ReferenceCatalogue, options: Namespace) -> None:
+    """Say what came in, and what was guessed."""
+    notes = [note for note in (found.notes or "").split("; ") if note]
+    if options.json:
+        print_json({"object_id": found.object_id, "name": found.name, "version": found.version, "n_sources": found.n_sources,
+                    "notes": notes})
+    else:
+        print("\n".join([f"{found.name}: {found.n_sources} sources, {found.object_id[:8]}", *(f"    ! {note}" for note in notes)]))

@@ -166,7 +166,7 @@ def _refined(plate: Plate, nominal: Wcs, degree: int, tolerance: float, least: i
     for wanted in range(1, min(degree, 5) + 1):
         due = max(least, 4 * terms(wanted)) if wanted > 1 else least
         pairs, coefficients = np.zeros((0, 2), np.intp), np.zeros((0, 2))
-        for _ in range(4):
+        for _ in range(4 if wanted == 1 else 2):
             before, pairs = pairs, plate.pairs(predicted, radius)
             if len(pairs) < due:
                 break

@@ -170,6 +170,8 @@ def _as_pointed(src: Floats, ref: Floats, bounds: Bounds, tolerance: float, leas
         found = _verify(src[:1000], ref, tree, np.array([0.0, 0.0, dx, dy]), 1, bounds, tolerance, size)
         if len(found.pairs) >= least and found.log_chance < best.log_chance:
             best = found
+        if best.log_chance < DECISIVE:
+            break
     return best
 
 
@@ -182,7 +184,8 @@ def offsets(src: Floats, ref: Floats, largest: float, tolerance: float, proposal
     votes = np.bincount(cell[:, 0] * side + cell[:, 1], minlength=side * side).reshape(side, side)
     votes = np.pad(votes, ((0, 1), (0, 1)))
     votes = votes[:-1, :-1] + votes[1:, :-1] + votes[:-1, 1:] + votes[1:, 1:]
-    best = np.argsort(-votes.ravel(), kind="stable")[:proposals] if side < 50 else np.argpartition(-votes.ravel(), proposals)[:proposals]
+    most = np.flatnonzero(votes >= max(int(votes.max()) - 2, 1))
+    best = most[np.argsort(-votes.ravel()[most], kind="stable")[:proposals]]
     return np.column_stack(np.unravel_index(best, votes.shape)).astype(np.float64) * (2.0 * largest / side) + tolerance - largest
 
 
@@ -300,9 +303,10 @@ def _verify(src: Floats, ref: Floats, tree: Any, proposal: Floats, parity: int, 
     if len(pairs) < 3 or trials + log10_poisson_tail(len(pairs), max(expected, 0.5 / 12.0)) > -1.0:
         return Match(False, "")
     angles = np.arange(12) * (2.0 * np.pi / 12.0)
-    beside = [len(mutual_pairs(moved + r * tolerance * np.array([math.cos(t), math.sin(t)]), ref, tolerance, tree))
+    some = moved[:400]
+    beside = [len(mutual_pairs(some + r * tolerance * np.array([math.cos(t), math.sin(t)]), ref, tolerance, tree))
               for t, r in zip(angles, (4.0, 6.0, 9.0) * 4, strict=True)]
-    chance = max((sum(beside) + 0.5) / len(beside), expected)
+    chance = max((sum(beside) + 0.5) / len(beside) * len(moved) / len(some), expected)
     log_chance = trials + log10_poisson_tail(len(pairs), chance)
     rotation = math.degrees(math.atan2(matrix[1, 1], matrix[0, 1]) - math.pi / 2.0)
     rotation = (rotation + 180.0) % 360.0 - 180.0

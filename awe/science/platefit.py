@@ -82,11 +82,6 @@ class Plate:
         floor = FLOOR * self.start.pixel_scale
         return 1.0 / np.sqrt(self.stars.noise[pairs[:, 0]] ** 2 + self.stars.error[pairs[:, 1]] ** 2 + floor ** 2)
 
-    def fit(self, degree: int, pairs: Indices, weight: Floats) -> Floats:
-        """Return the coefficients (terms, 2), arcseconds, of the weighted least squares."""
-        matrix = self.basis(degree)[pairs[:, 0]] * weight[:, None]
-        return solved(matrix.T @ matrix, matrix.T @ (self.target[pairs[:, 1]] * weight[:, None]))
-
     def clipped(self, degree: int, pairs: Indices, clip: float) -> tuple[Indices, Floats]:
         """Fit, reject beyond `clip` scaled standard errors, until nothing changes; return the pairs kept and coefficients."""
         weight, design = self.weights(pairs), self.basis(degree)[pairs[:, 0]]
@@ -94,8 +89,8 @@ class Plate:
         kept = np.ones(len(pairs), bool)
         coefficients = np.zeros((design.shape[1], 2))
         for _ in range(10):
-            matrix = design[kept] * weight[kept, None]
-            coefficients = solved(matrix.T @ matrix, matrix.T @ (target[kept] * weight[kept, None]))
+            matrix = design * (weight ** 2 * kept)[:, None]
+            coefficients = solved(matrix.T @ design, matrix.T @ target)
             pulls = np.abs(target - design @ coefficients) * weight[:, None]
             scale = max(1.4826 * float(np.median(pulls[kept])), 0.5)
             again = np.asarray((pulls <= clip * scale).all(axis=1))

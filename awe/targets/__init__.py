@@ -1,5 +1,6 @@
 """One file for each kind of product: what it is, what identifies it, what it is made from, when it is bad, how it is made."""
 from awe.targets.astrometricparameters import AstrometricParameters
+from awe.targets.astrometrictemplate import AstrometricTemplate
 from awe.targets.chargetransferefficiency import ChargeTransferEfficiency
 from awe.targets.chip import Chip
 from awe.targets.coadd import CoaddFrame
@@ -12,6 +13,8 @@ from awe.targets.flags import Flag
 from awe.targets.flatlevel import FlatLevel
 from awe.targets.fringeframe import FringeFrame
 from awe.targets.gainlinearity import GainLinearity
+from awe.targets.gastrometric import GAstrometric
+from awe.targets.gastromsourcelist import GAstromSourceList
 from awe.targets.hotpixelmap import HotPixelMap
 from awe.targets.imstat import Imstat
 from awe.targets.instrument import Instrument
@@ -21,6 +24,7 @@ from awe.targets.masterflat import MasterFlat
 from awe.targets.nightskyflat import NightSkyFlat
 from awe.targets.particleeventrate import ParticleEventRate
 from awe.targets.photometricparameters import PhotometricParameters
+from awe.targets.psfanisotropy import PsfAnisotropy
 from awe.targets.psfmodel import PSFModel
 from awe.targets.quickcheck import QuickCheck
 from awe.targets.raw import (
@@ -42,6 +46,7 @@ from awe.targets.twilightflat import TwilightFlat
 
 __all__ = [
     "AstrometricParameters",
+    "AstrometricTemplate",
     "ChargeTransferEfficiency",
     "Chip",
     "CoaddFrame",
@@ -53,6 +58,8 @@ __all__ = [
     "Flag",
     "FlatLevel",
     "FringeFrame",
+    "GAstromSourceList",
+    "GAstrometric",
     "GainLinearity",
     "HotPixelMap",
     "Imstat",
@@ -64,6 +71,7 @@ __all__ = [
     "PSFModel",
     "ParticleEventRate",
     "PhotometricParameters",
+    "PsfAnisotropy",
     "QuickCheck",
     "RawBiasFrame",
     "RawDarkFrame",

@@ -14,13 +14,15 @@ from awe.errors import PermanentError
 from awe.persist.declare import attribute, depends_on, key, parameter
 from awe.persist.types import to_microseconds
 from awe.science.astrometry import field_radius, solve
-from awe.science.match import Bounds
+from awe.science.match import Bounds, mutual_pairs
 from awe.science.psf import seeing
 from awe.science.register import Registration, register, register_by_pixels
 from awe.science.solution import Solution
 from awe.science.sourcecolumns import columns
 from awe.science.sources import extract, with_sky
+from awe.science.tpv import project
 from awe.science.wcs import Wcs, read_wcs
+from awe.targets.astrometryfigures import residual_figure
 from awe.targets.chip import Chip
 from awe.targets.fieldreference import FieldReference
 from awe.targets.filter import Filter
@@ -29,7 +31,7 @@ from awe.targets.frame import Product
 from awe.targets.instrument import Instrument
 from awe.targets.nominal import first_wcs
 from awe.targets.reduced import ReducedScienceFrame
-from awe.targets.referencecatalogue import ReferenceCatalogue
+from awe.targets.referencecatalogue import ReferenceCatalogue, plain
 from awe.targets.sourcetable import described, table_bytes
 
 
@@ -41,7 +43,7 @@ class AstrometricParameters(Product):
     """
 
     plan_number = "634"
-    version = 3
+    version = 4
 
     instrument = depends_on(Instrument, "the camera", key=True)
     chip = depends_on(Chip, "the detector", key=True)
@@ -106,7 +108,7 @@ class AstrometricParameters(Product):
         if not self.catalogue.covers(ra, dec, radius):
             raise PermanentError(f"reference catalogue {self.refcat} does not cover the frame at RA {ra:.4f} Dec {dec:.4f}")
         reference, _ = self.catalogue.near(ra, dec, radius, self.filter.band)
-        epoch = 2000.0 + (to_microseconds(self.reduced.raw.date_obs) / 86_400_000_000 + 40587.0 - 51544.5) / 365.25
+        epoch = julian_year(self.reduced)
         solution = solve(*positions(found), np.asarray(found["FLUX_AUTO"], np.float64), start, reference, shape=shape,
                          error=np.sqrt(0.5 * (found["ERRX2WIN_IMAGE"] + found["ERRY2WIN_IMAGE"])), doubtful=is_doubtful(found),
                          degree=self.degree, epoch=epoch, bounds=Bounds(self.maximum_offset, self.maximum_rotation, self.maximum_scale))
@@ -184,6 +186,22 @@ class AstrometricParameters(Product):
         with SourceFile(self.path("catalogue")) as file:
             return file.read()
 
+    def inspect(self) -> Any:
+        """Five panels of the residuals of the stars that were matched; None in relative mode."""
+        if self.catalogue is None:
+            return None
+        return residual_figure(*self.residuals(), title=repr(self), date_obs=f"{self.reduced.raw.date_obs:%Y-%m-%dT%H:%M:%S}")
+
+    def residuals(self) -> tuple[Any, Any, Any, Any]:
+        """RA and Dec (deg) of the sources that are reference stars, and how far those are from them, east and north (arcsec)."""
+        table = self.sources()
+        ra, dec = plain(table["ALPHA_J2000"]), plain(table["DELTA_J2000"])
+        reference, _ = self.catalogue.near(self.ra, self.dec, field_radius(self.as_wcs(), self.reduced.image.data.shape), self.filter.band)
+        there = reference.at(julian_year(self.reduced))
+        a, b = (np.column_stack(project(sky[0], sky[1], self.ra, self.dec)) * 3600.0 for sky in ((ra, dec), there))
+        source, star = mutual_pairs(a, b, max(3.0 * self.rms, 0.3 * self.pixel_scale)).T
+        return ra[source], dec[source], b[star, 0] - a[source, 0], b[star, 1] - a[source, 1]
+
 
 def positions(found: Any) -> tuple[Any, Any]:
     """0-based windowed positions of sources."""
@@ -193,3 +211,8 @@ def positions(found: Any) -> tuple[Any, Any]:
 def is_doubtful(found: Any) -> Any:
     """Which sources are saturated, at the border, or have no windowed position: they are matched, and hardly count in the fit."""
     return (np.asarray(found["FLAGS"]) & (4 | 8 | 32)) != 0
+
+
+def julian_year(frame: ReducedScienceFrame) -> float:
+    """When a frame was taken, as a Julian year."""
+    return 2000.0 + (to_microseconds(frame.raw.date_obs) / 86_400_000_000 + 40587.0 - 51544.5) / 365.25

@@ -45,6 +45,8 @@ class Flag(enum.IntFlag):
     """The detector responds otherwise than the flat in use says."""
     FRINGES = 1 << 21
     """The fringe pattern is stronger than its limit."""
+    PSF_ANISOTROPY = 1 << 26
+    """Stars are elongated by more than the limit."""
 
     RELATIVE_ASTROMETRY = 1 << 32
     """Positions are relative to one frame whose own solution is its header's or nominal."""
@@ -74,6 +76,8 @@ class Flag(enum.IntFlag):
     """Too few frames to tell outliers from signal: what cosmic rays and tracks left is still there."""
     INPUTS_LEFT_OUT = 1 << 53
     """Some frames were not good enough by what was asked, and were left out."""
+    LOCAL_ASTROMETRY = 1 << 49
+    """A global solution was wanted and could not be had, so the frame's own was used."""
 
 
 #: The part of the pixels without use from which on a product is PARTLY_DEAD.

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +15,13 @@ from awe.science.grid import Tile, Window
 from awe.science.mask import NO_WEIGHT
 from awe.science.pixelarea import relative_area
 from awe.science.regrid import METHODS, regrid
+from awe.science.wcs import Wcs
 from awe.targets.astrometricparameters import AstrometricParameters
 from awe.targets.chip import Chip
 from awe.targets.filter import Filter
 from awe.targets.flags import Flag
 from awe.targets.frame import BaseFrame
+from awe.targets.gastrometric import GAstrometric
 from awe.targets.image import Image
 from awe.targets.instrument import Instrument
 from awe.targets.photometricparameters import PhotometricParameters
@@ -40,7 +43,11 @@ class RegriddedFrame(BaseFrame):
     reduced = depends_on(ReducedScienceFrame, "the frame")
     astrometry = depends_on(AstrometricParameters, "where it is")
     photometry = depends_on(PhotometricParameters, "its zero point")
+    gastrometric = depends_on(GAstrometric, "the solution of all frames of the field", optional=True,
+                              same=("instrument", "filter", "object=reduced.raw.object", "mode=global_mode"))
 
+    astrometric_solution = parameter("local", "where it is: by its own solution, or by that of all frames of the field",
+                                     choices=("local", "global"), was="local")
     pixel_scale = parameter(0.0, "size of the pixels; 0 is that of the instrument", unit="arcsec", at_least=0.0)
     target_zero_point = parameter(30.0, "zero point that fluxes are brought to", unit="mag")
     resample_type = parameter("lanczos", "lanczos, which is sharp; or exact, by shares of pixels, which keeps each photon", choices=METHODS)
@@ -58,8 +65,13 @@ class RegriddedFrame(BaseFrame):
 
     limits = (Limit("wcs_error", flag=Flag.BAD_ASTROMETRY, at_most=0.01),)
 
+    @staticmethod
+    def key_global_mode(keys: dict[str, Any], parameters: dict[str, Any]) -> str | None:
+        """A global solution is asked for only where it is wanted."""
+        return "global" if parameters.get("astrometric_solution") == "global" else None
+
     def make(self) -> None:
-        image, wcs = self.reduced.image, self.astrometry.as_wcs()
+        image, wcs = self.reduced.image, self.solution()
         assert image.variance is not None and image.weight is not None and image.mask is not None
         self.scale = self.pixel_scale or self.nominal_scale()
         self.flux_scale = float(10.0 ** (0.4 * (self.target_zero_point - self.photometry.zero_point)) / self.reduced.exptime)
@@ -70,6 +82,14 @@ class RegriddedFrame(BaseFrame):
         self.seeing, self.noise_ratio, self.wcs_error = self.astrometry.seeing, found.noise_ratio, found.wcs_error
         self.quality_flags = (self.quality_flags or 0) | carried(self.astrometry) | carried(self.photometry)
         self.image = Image(found.data, found.variance, found.weight, found.mask, cards=self.cards(found.window))
+
+    def solution(self) -> Wcs:
+        """The WCS of the frame; its own, with a flag, where a global one is wanted and there is none."""
+        if self.gastrometric is not None:
+            return self.gastrometric.as_wcs(self.exposure, self.chip.name)
+        if self.astrometric_solution == "global":
+            self.raise_flag(Flag.LOCAL_ASTROMETRY)
+        return self.astrometry.as_wcs()
 
     def nominal_scale(self) -> float:
         """The pixel size of the instrument, binned as the frame is; else that of the solution, as all frames of a camera round it."""

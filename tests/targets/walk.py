@@ -20,10 +20,13 @@ from awe.targets import (
     ChargeTransferEfficiency,
     CrossTalk,
     FringeFrame,
+    GAstrometric,
     NightSkyFlat,
     ParticleEventRate,
+    PsfAnisotropy,
     PSFModel,
     QuickCheck,
+    RawScienceFrame,
     SourceList,
 )
 from awe.targets.instrument import sites
@@ -71,6 +74,8 @@ def make_everything(workers: int = 0) -> None:
     for cls in CHECKS:
         cls.get(chip="ccd53", workers=workers)
     PSFModel.get_all(chip="ccd53", workers=workers)
+    GAstrometric.get(object=FIELD, workers=workers)
+    PsfAnisotropy.get(chip="ccd53", exposure=RawScienceFrame.select_all()[0].exposure, workers=workers)
 
 
 def fingerprints(instance: Instance) -> dict[str, list[str]]:
