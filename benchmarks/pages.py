@@ -24,6 +24,7 @@ from awe.cli.instance import make_instance
 from awe.config import Config
 from awe.connection import connect
 from awe.persist.bulk import bulk_insert
+from awe.persist.user import add_user
 from awe.services import tokens
 from awe.services.app import create_app
 from awe.services.house import open_house
@@ -88,6 +89,7 @@ def measure(kind: str, make: Make, options: argparse.Namespace) -> Iterator[dict
         home = Path(folder) / "home"
         make_instance(Config(home=home, user="ann", project="sky", database=address if kind == "postgresql" else "sqlite:///awe.db"))
         instance = connect(home)
+        add_user(instance.database, "ann")
         fill(FRAMES // 10 if options.quick else FRAMES, NIGHTS)
         with instance.database.engine.connect() as connection:
             connection.execute(sa.text("ANALYZE"))

@@ -1,6 +1,7 @@
 """`awe serve`: this instance over HTTP."""
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
 from argparse import Namespace
@@ -12,10 +13,11 @@ import uvicorn
 from awe.cli.opened import opened
 from awe.cli.output import print_json
 from awe.config import default_home
-from awe.errors import ConfigError, NotFoundError
+from awe.errors import ConfigError, ForbiddenError, NotFoundError
 from awe.fileserver import Cache
 from awe.fileserver.sendfile import SendfileProtocol
 from awe.fileserver.server import app, serve
+from awe.persist.user import add_user
 from awe.services import tokens
 from awe.services.app import create_app
 from awe.services.house import open_house
@@ -74,6 +76,9 @@ def serve_token(options: Namespace) -> int:
             print_json({"revoked": count}) if options.json else print(f"{count} tokens of {options.user} are void")
             return 0
         who = instance.database.find_identity(options.user, project)
+        if instance.database.dialect == "postgresql":
+            with contextlib.suppress(ForbiddenError):  # who cannot make roles serves without them
+                add_user(instance.database, options.user)
         token = tokens.give(home, who.user, project, may_put=options.may_put, may_edit=options.may_edit)
     print_json({"user": who.user, "project": project, "token": token}) if options.json else print(token)
     return 0

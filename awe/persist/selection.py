@@ -6,13 +6,15 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from awe.persist import tables
 from awe.persist.compile import Compiler, parameters, shape
 from awe.persist.criterion import Criterion
+from awe.persist.declare import SystemAttribute
 from awe.persist.identity import Identity
 from awe.persist.load import raw
 from awe.persist.mapping import OBJECTS, Mapped, Mapping
 from awe.persist.session import Database
-from awe.persist.source import Source
+from awe.persist.source import NAMED, Source
 from awe.persist.walk import Walk
 
 #: How many different statements are remembered.
@@ -44,7 +46,8 @@ class Selection:
         by: list[Any] = []
         for walk, descending in order:
             column = self.source.end(walk)
-            by.append((column.desc() if descending else column.asc()).nulls_last())
+            ordered = column.desc() if descending else column.asc()
+            by.append(ordered if is_always_there(walk) else ordered.nulls_last())  # PostgreSQL walks no index backwards for that
         statement = sa.select(*columns).select_from(self.source.joined.clause).where(self.where)
         return statement.order_by(*by, self.source.oid + sa.literal_column("0") if all_of_them else self.source.oid)
 
@@ -68,6 +71,13 @@ class Selection:
     def values(self, walks: tuple[Walk, ...], order: tuple[Order, ...], *, all_of_them: bool = True) -> sa.Select[Any]:
         """The values at the ends of `walks`."""
         return self.select(tuple(self.source.end(walk) for walk in walks), order, all_of_them=all_of_them)
+
+
+def is_always_there(walk: Walk) -> bool:
+    """Whether every object has a value at the end of a walk: its number, its date, its validity."""
+    leaf = walk.leaf
+    there = isinstance(leaf, SystemAttribute) and leaf.column not in NAMED and not tables.object_.c[leaf.column].nullable
+    return there and len(walk.steps) == 1
 
 
 def statement(database: Database, cls: type[Mapped], criterion: Criterion, what: Hashable,
