@@ -5,7 +5,6 @@ simulated, made and thrown away. Kernels of a new target are compiled with the o
 """
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from awe.connection import connect
 from awe.dataflow.planner import Planner
 from awe.dataflow.registry import load_targets, target_classes
 from awe.dataflow.target import ProcessTarget
-from awe.errors import NotFoundError
+from awe.errors import AweError, NotFoundError
 from awe.ingest import add_instrument, ingest, ingest_catalogue
 from awe.science.compiling import missing
 from awe.simulate import RunConfig, simulate_run
@@ -55,12 +54,20 @@ def use_everything(folder: Path) -> None:
         load_targets()
         planner = Planner()
         for cls in target_classes():
-            if not issubclass(cls, ProcessTarget):
-                continue
-            with contextlib.suppress(NotFoundError):  # the run has no raw data of this kind
-                planner.carry_out(planner.plan(cls.requests()))
+            if issubclass(cls, ProcessTarget):
+                use(planner, cls)
     finally:
         instance.close()
+
+
+def use(planner: Planner, cls: type[ProcessTarget]) -> None:
+    """Make all objects of a class; where that cannot be, its kernels are compiled when they are first used, and it is told."""
+    try:
+        planner.carry_out(planner.plan(cls.requests()))
+    except NotFoundError:  # the run has no raw data of this kind
+        return
+    except AweError as error:
+        print(f"{cls.__name__} is left out: {error}", file=sys.stderr)
 
 
 if __name__ == "__main__":
