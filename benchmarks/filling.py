@@ -14,7 +14,7 @@ from survey import SurveyCalibrated, SurveyCoadd, SurveyFlat, SurveyRaw
 
 from awe.dataflow.request import Request
 from awe.persist import tables
-from awe.persist.candidates import candidate_rows, found_by, is_eligible
+from awe.persist.candidates import candidate_rows, found_by, is_eligible, spans_of
 from awe.persist.declare import number_of
 from awe.persist.insert import Root, note_spans
 from awe.persist.rows import Row, class_rows, write_rows
@@ -153,7 +153,7 @@ class Filling:
                 connection.exec_driver_sql("insert into recipe(id,class_id,version,digest,git,env) values(1,0,1,'','','{}')")
             for table in sorted(rows, key=lambda table: (table is not tables.object_, table in (tables.edge, tables.want))):
                 write_rows(connection, table, rows[table])
-            note_spans(self.database, connection, {row[1] for row in rows[tables.candidate]})
+            note_spans(self.database, connection, spans_of(rows[tables.candidate]))
             touch(connection, {row[0] for row in rows[tables.candidate]})
         self.database.write(work)
         for each in rows.values():

@@ -1,4 +1,4 @@
-"""Hands many rows to one statement, through a temporary table."""
+"""Hands many rows to one statement: row numbers as one parameter, other rows through a temporary table."""
 from __future__ import annotations
 
 import json
@@ -7,8 +7,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-ONE_NUMBER = (("oid", "int"),)
 SQL_TYPE = {"int": "bigint", "bytes": "bytea"}
+NUMBERS = {"sqlite": "(select value as oid from json_each(?))", "postgresql": "(select unnest(%s::bigint[]) as oid)"}
+
+
+def numbers(connection: sa.Connection, oids: Sequence[int]) -> tuple[str, tuple[str]]:
+    """What to write after FROM for a table of row numbers with the one column ``oid``, in this order, and the parameter it takes."""
+    sqlite = connection.dialect.name == "sqlite"
+    return NUMBERS[connection.dialect.name], (json.dumps(oids) if sqlite else "{" + ",".join(map(str, oids)) + "}",)
 
 
 def asked(connection: sa.Connection, name: str, columns: Sequence[tuple[str, str]], rows: Sequence[tuple[Any, ...]]) -> str:
@@ -17,11 +23,6 @@ def asked(connection: sa.Connection, name: str, columns: Sequence[tuple[str, str
     On both databases this is a temporary table that lives as long as the connection and holds only the last `rows`.
     """
     table = f"awe_{name}"
-    if connection.dialect.name == "sqlite" and columns == ONE_NUMBER:
-        connection.exec_driver_sql(f"create temp table if not exists {table}(oid integer)")
-        connection.exec_driver_sql(f"delete from temp.{table}")
-        connection.exec_driver_sql(f"insert into temp.{table} select value from json_each(?)", (json.dumps([row[0] for row in rows]),))
-        return f"temp.{table}"
     if connection.dialect.name == "sqlite":
         defined = ",".join(f"{column} {'blob' if kind == 'bytes' else 'integer'}" for column, kind in columns)
         connection.exec_driver_sql(f"create temp table if not exists {table}({defined})")

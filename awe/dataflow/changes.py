@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from awe.dataflow import select
 from awe.dataflow.groups import known_by, member_time, ranked
-from awe.dataflow.node import Ask, Candidate, Mark, Node, Slots, is_makeable
+from awe.dataflow.node import Ask, Candidate, Mark, Node, Slots, Swept, is_makeable
 from awe.dataflow.select import EdgeNow, Member, WantNow, Winner
-from awe.dataflow.state import Cause, Day, Reason, State
-from awe.dataflow.sweep import Exceptions, Group, Other, Sweep, is_old
+from awe.dataflow.state import DAY, Cause, Reason, State, date_of
+from awe.dataflow.sweep import Exceptions, Other, Sweep, Target, is_old
 from awe.persist.declare import DependencyList
 from awe.persist.mapping import class_of
 
@@ -29,7 +29,7 @@ class Changes:
         self.odd: dict[int, Node] = {}
         self._marked: set[tuple[int, int, int]] = set()
         self._absent: list[tuple[int, str, Ask]] = []
-        self._groups: dict[tuple[int, int], Group] = {}
+        self._groups: dict[tuple[int, int], WantNow] = {}
         self._used: dict[Node, set[str]] = {}
         self._suspect: dict[Node, None] = {}
 
@@ -43,39 +43,39 @@ class Changes:
         found, groups = self.sweep.exceptions(), self.sweep.wants()
         outdated = {*found.outdated, *(node.winner.oid for node in frontier if node.winner and is_old(node.winner))}
         suspect = [group for group in groups if not group.is_same]
-        self._groups.update({(group.want.target, group.want.slot): group for group in groups if group.is_same})
+        self._groups.update({group.want[:2]: group.want for group in groups if group.is_same})
         self._know(found.targets, [*outdated, *(group.want.target for group in suspect)])
         self.odd.update({oid: self.graph.nodes[oid] for oid in outdated})
         self._suspect.update(dict.fromkeys(self.graph.nodes[oid] for oid in outdated))
         self._mark(found)
         self._look_at_wants([group.want for group in suspect])
 
-    def _know(self, targets: dict[int, Winner], more: Iterable[int]) -> None:
+    def _know(self, targets: dict[int, Target], more: Iterable[int]) -> None:
         """See that objects have nodes; what was swept is not swept again."""
         nodes = self.graph.nodes
-        for oid, winner in targets.items():
+        for oid, target in targets.items():
             if oid not in nodes:
-                self._swept(winner)
+                nodes[oid] = Swept(class_of(target.class_id), target.anchor, self.graph)
         for winner in select.objects(self.graph.connection, sorted({oid for oid in more if oid not in nodes})):
-            self._swept(winner)
-
-    def _swept(self, winner: Winner) -> Node:
-        node = self.graph.nodes[winner.oid] = Node(class_of(winner.class_id), b"", winner)
-        node.partial, node.complete = True, self.graph.complete
-        return node
+            nodes[winner.oid] = Swept(class_of(winner.class_id), winner.anchor, self.graph, winner)
 
     def _mark(self, found: Exceptions) -> None:
         """Note the recorded inputs in whose place something else is picked, or has to be asked for."""
-        nodes = self.graph.nodes
+        nodes, odd, graph = self.graph.nodes, self.odd, self.graph
         for other in found.others:
-            node = nodes[other[0]]
+            oid = other[0]
+            node = nodes.get(oid)
+            if node is None:
+                node = nodes[oid] = Swept(class_of(other.target_class_id), other.target_anchor, graph)
             if node.others:
                 node.others.append(other)
             else:
-                node.others = [other]
-            if other.differs and (other.anchor != node.anchor or Slots.of(node.cls).sources):
-                self._suspect[node] = None
-        self._marked.update([(other[0], other[1], other[3]) for other in found.others])
+                node.others, odd[oid] = [other], node
+            if other.differs:
+                if other.is_new:
+                    node.has_new_input = True
+                if other.anchor != node.anchor or Slots.of(node.cls).sources:
+                    self._suspect[node] = None
         self.odd.update([(oid, nodes[oid]) for oid in found.targets])
         vanished = set(found.vanished)
         edges = select.edges_of(self.graph.connection, sorted({target for target, *_ in vanished}))
@@ -142,6 +142,7 @@ class Changes:
         node.gone = [*node.gone, *((name, edge) for edge in gone)]
         places = {(edge.slot, edge.pos) for edge in gone}
         node.others = [other for other in node.others if other[1:3] not in places]
+        node.has_new_input = any(other.differs and other.is_new for other in node.others)
         node.marks = [mark for mark in node.marks if mark.edge is None or mark.edge[1:3] not in places]
         self._marked |= {(edge.target, edge.slot, edge.input) for edge in gone}
 
@@ -254,14 +255,14 @@ class Changes:
 
     def _links(self) -> tuple[list[tuple[int, int, int]], set[int]]:
         """The recorded inputs that lead from one object that needs a look to another, and all these objects: level by level."""
-        inside, level, links = set(self.odd), list(self.odd), []
+        inside, level, links = set(self.odd), set(self.odd), []
         while level:
             found = self.sweep.above(level)
             if not self._marked.isdisjoint(found):
                 found = [link for link in found if link not in self._marked]
             links += found
-            level = list({target for target, *_ in found} - inside)
-            inside.update(level)
+            level = {link[0] for link in found} - inside
+            inside |= level
             self._know({}, level)
         return links, inside
 
@@ -275,21 +276,36 @@ class Changes:
 
     def _compare_moved(self, links: list[tuple[int, int, int]]) -> bool:
         """Compare the groups of which a member was replaced by an object that is not one of them; say whether there are any."""
-        nodes, suspect = self.graph.nodes, set()
-        for (target, slot), group in self._groups.items():
-            node = nodes.get(target)
-            if node is not None and node.has_changed_inputs and left(node, slot, group.members):
-                suspect.add((target, slot))
-        if self._groups:
-            for target, slot, child in links:
-                node = nodes[child]
-                if node.others or node.marks:
-                    known = self._groups.get((target, slot))
-                    if known is not None and left(node, Slots.of(nodes[target].cls).source_of[slot], known.members):
-                        suspect.add((target, slot))
-        wants = [self._groups.pop(each).want for each in sorted(suspect)]
+        if not self._groups:
+            return False
+        moved = self._moved(links)
+        members = self.sweep.members({target for target, _ in moved}) if moved else {}
+        suspect = [group for group, changed in moved.items() if has_left(changed, members[group])]
+        nodes, wants = self.graph.nodes, [self._groups.pop(each) for each in sorted(suspect)]
         self._compare_groups([(nodes[want.target], Slots.of(nodes[want.target].cls).name_of[want.slot], want) for want in wants])
         return bool(suspect)
+
+    def _moved(self, links: list[tuple[int, int, int]]) -> dict[tuple[int, int], list[tuple[int, list[Node]]]]:
+        """The groups of which a member was replaced, by itself or below one: with the slots and objects where that shows."""
+        nodes, groups = self.graph.nodes, self._groups
+        found: dict[tuple[int, int], list[tuple[int, list[Node]]]] = {}
+        for group in groups:
+            node = nodes.get(group[0])
+            if node is not None and node.has_changed_inputs:
+                found[group] = [(group[1], [node])]
+        below: dict[tuple[int, int], list[Node]] = {}
+        for target, slot, child in links:
+            node = nodes[child]
+            if node.others or node.marks:
+                there = below.get((target, slot))
+                if there is None:
+                    below[target, slot] = [node]
+                else:
+                    there.append(node)
+        for group, changed in below.items():
+            if group in groups:
+                found.setdefault(group, []).append((Slots.of(nodes[group[0]].cls).source_of[group[1]], changed))
+        return found
 
 
 def list_slot(node: Node, name: str) -> DependencyList[Any]:
@@ -306,16 +322,18 @@ def recorded_by(slot: DependencyList[Any], edges: list[EdgeNow]) -> dict[bytes, 
     return {edge.per or edge.sel: edge for edge in edges}
 
 
-def left(node: Node, slot: int, members: str) -> bool:
-    """Whether what is picked now in the place of a recorded input of `node` is none of a group, or nothing at all."""
-    for other in node.others:
-        if other[1] == slot and f",{other[5]}," not in members:
-            return True
-    for mark in node.marks:
-        if mark.edge is not None and mark.edge.slot == slot:
-            now = picked(mark)
-            if now is None or f",{now.oid}," not in members:
-                return True
+def has_left(changed: list[tuple[int, list[Node]]], members: str) -> bool:
+    """Whether what is picked now in the place of a recorded input of some objects, each in one slot, is none of a group, or nothing."""
+    for slot, nodes in changed:
+        for node in nodes:
+            for other in node.others:
+                if other[1] == slot and f",{other[5]}," not in members:
+                    return True
+            for mark in node.marks:
+                if mark.edge is not None and mark.edge.slot == slot:
+                    now = picked(mark)
+                    if now is None or f",{now.oid}," not in members:
+                        return True
     return False
 
 
@@ -343,9 +361,9 @@ def replaced(mark: Mark) -> Reason:
     """Say that another object is now picked in the place of the recorded one."""
     now = picked(mark)
     assert now is not None and mark.edge is not None
-    return Reason(Cause.REPLACED, (class_of(now.class_id).__name__, mark.edge.input, now.identity, Day(now.created)))
+    return Reason(REPLACED, (class_of(now.class_id).__name__, mark.edge.input, now.object_id[:8], date_of(now.created // DAY)))
 
 
 def replaced_by(other: Other) -> Reason:
     """The same of an input that cannot be made."""
-    return Reason(REPLACED, (class_of(other.class_id).__name__, other.input, other.object_id, Day(other.created)))
+    return Reason(REPLACED, (class_of(other.class_id).__name__, other.input, other.object_id[:4].hex(), date_of(other.created // DAY)))

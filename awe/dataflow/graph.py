@@ -6,9 +6,11 @@ first, and what stands on it; the rest is read when somebody wants to see it.
 """
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import sqlalchemy as sa
@@ -57,6 +59,7 @@ class Graph:
         self.nodes: dict[int, Node] = {}
         self.made: dict[object, Node] = {}
         self.completing: Callable[[Node], None] | None = None
+        self.reading: Callable[[], AbstractContextManager[sa.Connection]] | None = None
         self.filling = Filling(self)
         self.recorded: dict[Ask, int] = {}
         self._new: list[Ask] = []
@@ -153,7 +156,7 @@ class Graph:
         if node is None:
             node = self.nodes[winner.oid] = Node(class_of(winner.class_id), sel, winner)
             if is_makeable(node.cls) and Slots.of(node.cls).by_name:
-                node.partial, node.complete = True, self.complete
+                node.partial, node.graph = True, self
                 self._frontier.append(node)
             else:
                 node.state = State.UP_TO_DATE
@@ -165,7 +168,7 @@ class Graph:
         if node is None:
             node = self.nodes[winner.oid] = Node(class_of(winner.class_id), b"", winner)
             node.state = State.UP_TO_DATE
-            node.partial, node.complete = is_makeable(node.cls) and bool(Slots.of(node.cls).by_name), self.complete
+            node.partial, node.graph = is_makeable(node.cls) and bool(Slots.of(node.cls).by_name), self
         return node
 
     def complete(self, node: Node) -> None:
@@ -174,6 +177,14 @@ class Graph:
             self.fill([node])
         else:
             self.completing(node)
+
+    def identify(self) -> None:
+        """Read the objects of which only class and anchor are known, all of them at once."""
+        unread = {oid: node for oid, node in self.nodes.items() if node.is_unread}
+        with self.reading() if self.reading is not None else contextlib.nullcontext(self.connection) as connection:
+            found = {winner.oid: winner for winner in select.objects(connection, list(unread))}
+        for oid, node in unread.items():
+            node.winner = found.get(oid) or gone(oid, node)
 
     def reconnect(self, connection: sa.Connection) -> None:
         """Use another connection from now on."""
@@ -226,6 +237,11 @@ class Graph:
         at = node.anchor if node.asked_from is None else node.asked_from
         wanted = self.book.wanted(node.cls, self.scopes.of(node.cls, node.winner.scope_id), at)
         return wanted.values, wanted.below
+
+
+def gone(oid: int, node: Node) -> Winner:
+    """What is left to say of an object that was deleted after it was looked at."""
+    return Winner(oid, b"", node.cls.__mapping__.class_id, 0, bytes(16), node.anchor, 0, 0, 0)  # type: ignore[attr-defined]
 
 
 def names_asked(ask: Ask) -> tuple[str, ...]:

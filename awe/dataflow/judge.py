@@ -6,7 +6,6 @@ out equal, and then nothing above it is remade.
 """
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
 from awe.dataflow import select
@@ -41,11 +40,11 @@ class Judge:
     def judge(self, tops: Iterable[Node]) -> list[Node]:
         """Give a state to all that `tops` stand on and that needs a look; return those, inputs before what is made of them."""
         levels = by_level(tops)
-        self._explain([node for level in levels for node in level if node.winner is None and node.state is NOT_CHECKED])
+        self._explain([node for level in levels for node in level if not node.exists and node.state is NOT_CHECKED])
         for level in levels:
             judged = [node for node in level if node.state is NOT_CHECKED]
             for node in judged:
-                if node.winner is None or node.restarted:
+                if node.restarted or not node.exists:
                     self._judge_planned(node)
                 elif node.is_bottom:
                     if reasons := [replaced_by(other) for other in node.others if other.differs]:
@@ -62,15 +61,15 @@ class Judge:
     def _judge_existing(self, node: Node) -> None:
         reasons = [replaced_by(other) for other in node.others if other.differs] if node.others else []
         waiting = [child for child in node.stands_on if child.state in WORK] if node.stands_on else []
-        is_unchecked = any(child.state is NOT_CHECKED for child in node.stands_on)
+        is_unchecked = len(waiting) < len(node.stands_on) and any(child.state is NOT_CHECKED for child in node.stands_on)
         bad: list[Mark] = []
         for mark in node.marks:
             child = mark.ask.node
             assert child is not None
-            if mark.edge is not None and child.winner is None and child.state in BLOCKED:
+            if mark.edge is not None and not child.exists and child.state in BLOCKED:
                 bad.append(mark)
                 continue
-            if mark.edge is None and child.winner is not None:
+            if mark.edge is None and child.exists:
                 reasons.append(Reason(Cause.NOW_AVAILABLE, (child,)))
             elif mark.edge is not None and is_replaced(mark):
                 reasons.append(replaced(mark))
@@ -185,13 +184,13 @@ def by_level(tops: Iterable[Node]) -> list[list[Node]]:
             node, children = path[-1]
             for child in children:
                 is_done = done.get(child)
-                if is_done is None and child.is_bottom:
-                    done[child], child.level = True, 0
+                if is_done is None:
+                    done[child] = is_bottom = child.is_bottom
+                    child.level = 0
+                    if not is_bottom:
+                        path.append((child, iter(list(child.known()))))
+                        break
                     levels[0].append(child)
-                elif is_done is None:
-                    done[child], child.level = False, 0
-                    path.append((child, iter(list(child.known()))))
-                    break
                 elif not is_done:
                     leave_out(node, child)
                     continue
@@ -231,7 +230,9 @@ def waits_for(waiting: list[Node]) -> list[Reason]:
     """What a node waits for: each by its name; of many of one class how many they are."""
     if len(waiting) <= FEW:
         return [Reason(Cause.INPUT_TO_MAKE, (child,)) for child in waiting]
-    counts = Counter(child.cls for child in waiting)
+    counts: dict[type, int] = {}
+    for child in waiting:
+        counts[child.cls] = counts.get(child.cls, 0) + 1
     few = [Reason(Cause.INPUT_TO_MAKE, (child,)) for child in waiting if counts[child.cls] <= FEW]
     return few + [Reason(Cause.INPUT_TO_MAKE, (f"{count} {cls.__name__}",)) for cls, count in counts.items() if count > FEW]
 

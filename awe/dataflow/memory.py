@@ -39,9 +39,8 @@ class Remembered:
     def __init__(self, plan: Plan, graph: Graph, seen: tuple[int, int]) -> None:
         self.plan, self.seen = plan, seen
         self.asked = {sel for sel, _ in graph.asks} | graph.groups.looked_at
-        nodes = [node for node in graph.nodes.values() if node.winner is not None and is_makeable(node.cls)]
-        self.oids = [node.winner.oid for node in nodes if node.winner is not None]
-        self.classes = {node.cls for node in nodes}
+        nodes = {oid: node for oid, node in graph.nodes.items() if is_makeable(node.cls)}
+        self.oids, self.classes = list(nodes), {node.cls for node in nodes.values()}
 
     def is_touched(self, graph: Graph, now: tuple[int, int]) -> bool:
         """Whether anything it depends on has changed since."""

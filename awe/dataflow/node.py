@@ -1,7 +1,7 @@
 """The graph a plan is made of: questions (`Ask`) and what answers them (`Node`)."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,6 +10,7 @@ from awe.dataflow.state import Reason, State
 from awe.persist.declare import Dependency, DependencyList, natural_key, number_of, slots
 
 if TYPE_CHECKING:
+    from awe.dataflow.graph import Graph
     from awe.dataflow.sweep import Other
 
 
@@ -50,6 +51,8 @@ class Candidate(NamedTuple):
 
 #: Stands for what most nodes have none of; never written to.
 NOTHING: Any = MappingProxyType({})
+#: Stands for an object of which no more is known than its class and anchor: it is read when somebody wants to see it.
+UNREAD: Any = ()
 
 
 class Node:
@@ -62,6 +65,8 @@ class Node:
     ----------
     others
         recorded inputs in whose place something else is picked that cannot itself be out of date
+    has_new_input
+        whether one of these has another value, and nothing was ever made from it
     marks
         recorded inputs that were asked for again
     stands_on
@@ -80,7 +85,6 @@ class Node:
         the earliest and the latest time it is wanted for
     """
 
-    winner: Winner | None
     others: list[Other] | tuple[()] = ()
     marks: list[Mark] | tuple[()] = ()
     stands_on: list[Node] | tuple[()] = ()
@@ -98,6 +102,7 @@ class Node:
     level = 0
     state = State.NOT_CHECKED
     partial = False
+    has_new_input = False
     restarted = False
     fresh = False
     asked_from: int | None = None
@@ -109,10 +114,10 @@ class Node:
     identity: object = None
     obj: Any = None
     result: Any = None
-    complete: Callable[[Node], None] | None = None
+    graph: Graph | None = None
 
     def __init__(self, cls: type, sel: bytes, winner: Winner | None = None, keys: dict[str, Any] | None = None) -> None:
-        self.cls, self.sel, self.winner, self.keys = cls, sel, winner, keys
+        self.cls, self.sel, self._winner, self.keys = cls, sel, winner, keys
         self.anchor: int = winner.anchor if winner else 0
         self.reasons = []
 
@@ -136,8 +141,8 @@ class Node:
     @property
     def inputs(self) -> dict[str, Ask | list[Ask]]:
         """The questions of each dependency, all of them."""
-        if self.partial and self.complete is not None:
-            self.complete(self)
+        if self.partial and self.graph is not None:
+            self.graph.complete(self)
         if self._inputs is None:
             self._inputs = {}
         return self._inputs
@@ -145,8 +150,8 @@ class Node:
     @property
     def edges(self) -> dict[str, list[EdgeNow]]:
         """The recorded inputs of each dependency, all of them."""
-        if self.partial and self.complete is not None:
-            self.complete(self)
+        if self.partial and self.graph is not None:
+            self.graph.complete(self)
         return self._edges if self._edges is not None else {}
 
     def asks(self) -> Iterator[Ask]:
@@ -202,14 +207,30 @@ class Node:
     # ------------------------------------------------------------------ what it is
 
     @property
+    def winner(self) -> Winner | None:
+        """The object that the rule picked; None where there is none."""
+        if self._winner is UNREAD and self.graph is not None:
+            self.graph.identify()
+        return self._winner
+
+    @winner.setter
+    def winner(self, winner: Winner | None) -> None:
+        self._winner = winner
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether it stands for an object that has not been read."""
+        return self._winner is UNREAD
+
+    @property
     def exists(self) -> bool:
         """Whether there is an object that consumers can use as things are."""
-        return self.winner is not None
+        return self._winner is not None
 
     @property
     def is_blocked(self) -> bool:
         """Whether consumers can neither use it nor have it made."""
-        return self.winner is None and self.state.is_blocked
+        return self._winner is None and self.state.is_blocked
 
     @property
     def name(self) -> str:
@@ -223,6 +244,16 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<{self.name}: {self.state.value}>"
+
+
+class Swept(Node):
+    """An object below which, or about which, something is not as it was recorded; it is read when somebody wants to see it."""
+
+    partial = True
+
+    def __init__(self, cls: type, anchor: int, graph: Graph, winner: Winner = UNREAD) -> None:
+        self.cls, self.anchor, self.graph, self._winner = cls, anchor, graph, winner
+        self.sel, self.keys, self.reasons = b"", None, []
 
 
 def own_of(slot: Dependency[Any] | DependencyList[Any], sel: bytes, at: int) -> bytes:

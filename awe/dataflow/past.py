@@ -29,7 +29,7 @@ class Past:
 
     def look(self, nodes: list[Node]) -> None:
         """Hold what was made before from the very same inputs with a result that will not do; say what will be shared."""
-        settled = [node for node in nodes if self._may_have_been_made(node) and not any(child.state in WORK for child in node.known())]
+        settled = [node for node in self._perhaps_made(nodes) if not any(child.state in WORK for child in node.known())]
         if not settled:
             return
         self.graph.fill(settled)
@@ -59,16 +59,13 @@ class Past:
         if maker is not None:
             node.state, node.reasons = State.BEING_MADE, [Reason(Cause.LEASED, (maker,)), *node.reasons]
 
-    def _may_have_been_made(self, node: Node) -> bool:
-        """Whether the very same may have been made before; it was not where one of its new inputs has never been used."""
+    def _perhaps_made(self, nodes: list[Node]) -> list[Node]:
+        """Those of which the very same may have been made before; it was not where one of the new inputs has never been used."""
+        if not nodes:
+            return nodes
         failed, leased = self._marks_of_jobs()
-        if leased or (failed and node.cls.__mapping__.class_id in failed):  # type: ignore[attr-defined]
-            return True
-        if not node.restarted:
-            for other in node.others:
-                if other.differs and other.is_new:
-                    return False
-        return True
+        return nodes if leased else [node for node in nodes if node.restarted or not node.has_new_input or (
+            failed and node.cls.__mapping__.class_id in failed)]  # type: ignore[attr-defined]
 
     def _marks_of_jobs(self) -> tuple[frozenset[int], bool]:
         """The classes of which some job failed for good, and whether anything is being made."""

@@ -49,14 +49,11 @@ class Plan:
     @functools.cached_property
     def todo(self) -> list[Node]:
         """The nodes there is something to do about, in order: what is wanted, and what that waits for."""
-        wanted = [top for top in dict.fromkeys(self.tops) if top.state in WORK]
-        seen = set(wanted)
-        for node in wanted:
-            for child in node.known():
-                if child.state in WORK and child not in seen:
-                    seen.add(child)
-                    wanted.append(child)
-        return [node for node in self.looked_at if node in seen]
+        wanted = {top for top in self.tops if top.state in WORK}
+        for node in reversed(self.looked_at):
+            if node.level and node in wanted:
+                wanted.update([child for child in node.known() if child.state in WORK])
+        return [node for node in self.looked_at if node in wanted]
 
     @property
     def blocked(self) -> list[Node]:

@@ -103,6 +103,7 @@ class Planner:
                 memory.keep(key, plan, graph, now)
             connection.exec_driver_sql("COMMIT")
         graph.completing = lambda node: self._complete(database, graph, [node])
+        graph.reading = database.reading
         return plan
 
     def _complete(self, database: Database, graph: Graph, nodes: Iterable[Node]) -> None:
@@ -110,6 +111,8 @@ class Planner:
         listed = list(nodes)
         with database.reading() as connection, uninterrupted():
             graph.reconnect(connection)
+            if any(node.is_unread for node in listed):
+                graph.identify()
             graph.fill(listed)
             graph.load_objects([node for node in listed if node.keys is None and node.winner is not None])
             for node in listed:

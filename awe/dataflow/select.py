@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from awe.dataflow.asked import asked
+from awe.dataflow.asked import asked, numbers
 
 
 class Sight(NamedTuple):
@@ -84,13 +84,14 @@ class Member(NamedTuple):
 
 WINNER_COLUMNS = "w.oid,w.value,w.class_id,w.creation_date,w.object_id,w.anchor,coalesce(r.version,0),w.params_id,w.scope_id"
 EDGE_COLUMNS = "e.target,e.slot,e.pos,e.input,e.input_value,e.sel,e.at,e.per"
-WIDE = {
-    "sqlite": """(select c.oid from span s cross join candidate c
+WIDE = """(select c.oid from span s cross join candidate c
  where c.sel={sel} and c.span=s.span and c.t_start>{at}-s.length and c.t_start<={at} and {at}<c.t_end
- and c.eligible=1 and {params} and {visible} order by c.created desc,c.object_id desc limit 1)""",
-    "postgresql": """(select c.oid from span s cross join lateral (select c.oid,c.created,c.object_id from candidate c
- where c.sel={sel} and c.span=s.span and c.t_start>{at}-s.length and c.t_start<={at} and {at}<c.t_end
- and c.eligible=1 and {params} and {visible} offset 0) c order by c.created desc,c.object_id desc limit 1)"""}
+ and c.eligible=1 and {params} and {visible} order by c.created desc,c.object_id desc limit 1)"""
+#: The same, bin by bin: PostgreSQL takes a third of the time for that.
+WIDE_OF_BINS = "(select c.oid from ({bins}) c order by c.created desc,c.object_id desc limit 1)"
+BIN = """select c.oid,c.created,c.object_id from candidate c
+ where c.sel={sel} and c.span={span} and c.t_start>{at}-{length} and c.t_start<={at} and {at}<c.t_end
+ and c.eligible=1 and {params} and {visible}"""
 NARROW = """(select c.oid from candidate c where c.sel={sel} and c.t_start<={at} and {at}<c.t_end
  and c.eligible=1 and {params} and {visible} order by c.created desc,c.object_id desc limit 1)"""
 
@@ -101,13 +102,18 @@ def latest(connection: sa.Connection, sight: Sight, sel: str, at: str, params: s
     `sel` and `at` are expressions; `params` is a criterion on ``c.params_id``.  A `narrow` look-up goes through all objects of
     one key; otherwise through the bins of lengths of validity, which pays where many stand side by side.
     """
-    text = NARROW if narrow else WIDE[connection.dialect.name]
-    return text.format(sel=sel, at=at, params=params, visible=sight.where("c"))
+    words = {"sel": sel, "at": at, "params": params, "visible": sight.where("c")}
+    if narrow:
+        return NARROW.format(**words)
+    if connection.dialect.name == "sqlite":
+        return WIDE.format(**words)
+    bins = [BIN.format(span=span, length=length, **words) for span, length in rows(connection, "select span,length from span")]
+    return WIDE_OF_BINS.format(bins=" union all ".join(bins)) if bins else "null::bigint"
 
 
-def rows(connection: sa.Connection, statement: str) -> list[tuple[Any, ...]]:
-    """The rows of a statement as plain tuples, without what SQLAlchemy adds to them."""
-    result = connection.exec_driver_sql(statement)
+def rows(connection: sa.Connection, statement: str, given: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The rows of a statement as plain tuples, without what SQLAlchemy adds to them; `given` are its parameters."""
+    result = connection.exec_driver_sql(statement, given or None)
     found: Any = result.cursor.fetchall()  # type: ignore[union-attr]
     result.close()
     return list(found)
@@ -141,27 +147,27 @@ def objects(connection: sa.Connection, oids: Sequence[int]) -> list[Winner]:
     """What `Winner` says, of objects by their row numbers."""
     if not oids:
         return []
-    source = asked(connection, "frontier", (("oid", "int"),), [(oid,) for oid in oids])
+    source, given = numbers(connection, oids)
     return [Winner._make(row) for row in rows(connection, f"select {WINNER_COLUMNS} from {source} f join object w on w.oid=f.oid "
-                                                       "left join recipe r on r.id=w.recipe_id")]
+                                                       "left join recipe r on r.id=w.recipe_id", given)]
 
 
 def visible_among(connection: sa.Connection, sight: Sight, oids: Sequence[int]) -> set[int]:
     """Which of these objects can be seen."""
     if not oids:
         return set()
-    source = asked(connection, "frontier", (("oid", "int"),), [(oid,) for oid in oids])
-    return {oid for oid, in rows(connection, f"select o.oid from {source} f join object o on o.oid=f.oid where {sight.where('o')}")}
+    source, given = numbers(connection, oids)
+    return {oid for oid, in rows(connection, f"select o.oid from {source} f join object o on o.oid=f.oid where {sight.where('o')}", given)}
 
 
 def edges_of(connection: sa.Connection, targets: Sequence[int]) -> list[EdgeNow]:
     """Every recorded input of `targets`, as it was recorded."""
     if not targets:
         return []
-    source = asked(connection, "frontier", (("oid", "int"),), [(oid,) for oid in targets])
+    source, given = numbers(connection, targets)
     statement = (f"select {EDGE_COLUMNS},{WINNER_COLUMNS} from {source} f join edge e on e.target=f.oid join object w on w.oid=e.input "
                  "left join recipe r on r.id=w.recipe_id order by e.target,e.slot,e.pos")
-    return [EdgeNow._make((*row[:8], Winner._make(row[8:]))) for row in rows(connection, statement)]
+    return [EdgeNow._make((*row[:8], Winner._make(row[8:]))) for row in rows(connection, statement, given)]
 
 
 class WantNow(NamedTuple):
@@ -179,10 +185,10 @@ def wants_of(connection: sa.Connection, targets: Sequence[int]) -> list[WantNow]
     """The questions that `targets` asked of groups, and of single slots that found nothing (n = 0)."""
     if not targets:
         return []
-    source = asked(connection, "frontier", (("oid", "int"),), [(oid,) for oid in targets])
+    source, given = numbers(connection, targets)
     statement = (f"select q.target,q.slot,q.sel,q.t_from,q.t_to,q.n from {source} f join want q on q.target=f.oid "
                  "order by q.target,q.slot")
-    return [WantNow(*row) for row in rows(connection, statement)]
+    return [WantNow(*row) for row in rows(connection, statement, given)]
 
 
 def members(connection: sa.Connection, sight: Sight, groups: Sequence[tuple[bytes, int, int]]) -> list[list[Member]]:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from awe.persist.types import from_microseconds
 
+DAY = 86_400_000_000
+
 
 class State(enum.Enum):
     """What is to be done about one target."""
@@ -69,17 +71,10 @@ class Cause(enum.Enum):
         self.words = words
 
 
-class Day(int):
-    """A moment in microseconds since 1970 that is told by its date."""
-
-    def __str__(self) -> str:
-        return date_of(self // 86_400_000_000)
-
-
 @functools.lru_cache(maxsize=4096)
 def date_of(day: int) -> str:
     """The date of a day since 1970."""
-    return f"{from_microseconds(day * 86_400_000_000):%Y-%m-%d}"
+    return f"{from_microseconds(day * DAY):%Y-%m-%d}"
 
 
 class Reason(NamedTuple):
@@ -91,7 +86,8 @@ class Reason(NamedTuple):
     @property
     def text(self) -> str:
         """The reason in words."""
-        return self.cause.words.format(*[each.hex()[:8] if type(each) is bytes else each for each in self.about]).strip()
+        cause, about = self
+        return cause.words.format(*about).strip()
 
     def __str__(self) -> str:
         return self.text

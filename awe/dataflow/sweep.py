@@ -1,16 +1,17 @@
 """Finds, below objects that exist, everything that is not as it was recorded: in a few statements, however much there is.
 
 What stands on recorded inputs that the rule still picks, all the way down, is up to date and need not be looked at one by one.
-So Python only ever sees the exceptions, and what stands on them.
+So Python only ever sees which objects stand on which, and the exceptions.  It goes down level by level: the classes of a level say
+which inputs its objects have, and each kind of input is one statement for a whole level.
 """
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from awe.dataflow.asked import asked
+from awe.dataflow.asked import asked, numbers
 from awe.dataflow.kinds import Kinds
 from awe.dataflow.parameters import ParameterBook
 from awe.dataflow.scopes import Scopes
@@ -29,6 +30,7 @@ class Other(NamedTuple):
     """Another object that is picked in the place of a recorded input, and that cannot itself be out of date.
 
     `differs` says whether its value does; `is_new` that nothing was ever made from it, nor from anything of its key and value.
+    `target_class_id` and `target_anchor` belong to the object that has the input.
     """
 
     target: int
@@ -42,6 +44,15 @@ class Other(NamedTuple):
     object_id: bytes
     anchor: int
     is_new: int
+    target_class_id: int
+    target_anchor: int
+
+
+class Target(NamedTuple):
+    """What is known at first of an object that has inputs which need a look."""
+
+    class_id: int
+    anchor: int
 
 
 class Exceptions(NamedTuple):
@@ -56,7 +67,7 @@ class Exceptions(NamedTuple):
     made
         inputs that can be made, with what is picked instead, or None where that has to be asked for anew
     targets
-        the objects that have these inputs, by their row numbers
+        the objects that have these inputs, by their row numbers; not those of `others`, which say it themselves
     outdated
         the row numbers of inputs that another version of their class made
     """
@@ -64,27 +75,36 @@ class Exceptions(NamedTuple):
     others: list[Other]
     vanished: list[tuple[int, int, int]]
     made: list[EdgeNow]
-    targets: dict[int, Winner]
+    targets: dict[int, Target]
     outdated: list[int]
 
 
 class Group(NamedTuple):
-    """What a set slot of an object of some class asked for, who is there now, and whether that is known to be the same.
-
-    `members` are the row numbers of all versions of those who are there, each between commas.
-    """
+    """What a set slot of an object asked for, and whether those who are there now are known to be the same."""
 
     want: WantNow
-    class_id: int
-    members: str
     is_same: bool
 
 
-TARGET_COLUMNS = WINNER_COLUMNS.replace("w.", "t.").replace("r.", "v.")
+class Level(NamedTuple):
+    """Objects that are looked at together, and what inputs their classes have."""
+
+    oids: list[int]
+    kinds: Kinds
 
 
 class Sweep:
-    """Looks below objects that exist; what was looked at once is not looked at again."""
+    """Looks below objects that exist; what was looked at once is not looked at again.
+
+    Attributes
+    ----------
+    levels
+        what was walked down to last
+    seen
+        the row numbers of all objects that were walked down to
+    links
+        the recorded inputs that can be made of all these: (target, slot, input)
+    """
 
     def __init__(self, connection: sa.Connection, sight: Sight, book: ParameterBook, scopes: Scopes) -> None:
         self.connection, self.sight, self.book, self.scopes = connection, sight, book, scopes
@@ -93,113 +113,110 @@ class Sweep:
         self.fence = " limit -1" if self.sqlite else " offset 0"
         self.order, self.order_wants = ("", "") if self.sqlite else (" order by x.target,x.slot,x.pos", " order by q.target,q.slot")
         self.differs = "is not" if self.sqlite else "is distinct from"
-        self.below = self._table("below", "round")
-        self.round = self.first = 0
-        self.kinds = Kinds(())
+        self.levels: list[Level] = []
+        self.seen: set[int] = set()
+        self.links: list[tuple[int, int, int]] = []
         self._old: list[int] | None = None
         self._last_used: int | None = None
 
-    def _table(self, name: str, *columns: str) -> str:
-        table = f"{'temp' if self.sqlite else 'pg_temp'}.awe_{name}"
-        more = "".join(f",{column} integer" for column in columns)
-        self.connection.exec_driver_sql(f"create temp table if not exists awe_{name}"
-                                        f"(oid {'integer' if self.sqlite else 'bigint'} primary key{more})")
-        self.connection.exec_driver_sql(f"delete from {table}")
-        return table
-
-    def _insert(self, table: str, columns: str, select: str) -> int:
-        start, end = ("insert or ignore into", "") if self.sqlite else ("insert into", " on conflict do nothing")
-        count = self.connection.exec_driver_sql(f"{start} {table}({columns}) {select}{end}").rowcount
-        if not self.sqlite:
-            self.connection.exec_driver_sql(f"analyze {table}")
-        return count
-
     # ------------------------------------------------------------------ going down
 
-    def extend(self, roots: Sequence[int], classes: Iterable[type]) -> None:
+    def extend(self, roots: Iterable[int], classes: Iterable[type]) -> None:
         """Walk down from `roots`, objects of these classes, along recorded inputs that can be made."""
-        self.kinds = Kinds(classes)
-        source = asked(self.connection, "frontier", (("oid", "int"),), [(oid,) for oid in roots])
-        self.round += 1
-        self.first, count = self.round, self._insert(self.below, "oid,round", f"select oid,{self.round} from {source}")
-        self.count = count
-        while count:
-            count = self._insert(self.below, "oid,round", (
-                f"select e.input,{self.round + 1} from {self.below} b {self.join} edge e on e.target=b.oid "
-                f"and e.slot in ({listed(self.kinds.made)}) where b.round={self.round}"))
-            self.count += count
-            self.round += 1
+        self.levels = []
+        oids, kinds = [oid for oid in dict.fromkeys(roots) if oid not in self.seen], Kinds(classes)
+        while oids:
+            self.levels.append(Level(oids, kinds))
+            self.seen.update(oids)
+            links = self._read(Level(oids, kinds), kinds.made, "e.target,e.slot,e.input") if kinds.made else []
+            self.links += links  # type: ignore[arg-type]
+            oids, kinds = [oid for oid in dict.fromkeys(link[2] for link in links) if oid not in self.seen], Kinds(kinds.below)
+
+    def _read(self, level: Level, slots: set[int], columns: str, more: str = "") -> list[tuple[Any, ...]]:
+        """Some columns of the recorded inputs of a level."""
+        source, given = numbers(self.connection, level.oids)
+        return rows(self.connection, f"select {columns} from {source} b {self.join} edge e on e.target=b.oid "
+                                     f"and e.slot in ({listed(slots)}){more}", given)
 
     def exceptions(self) -> Exceptions:
         """The recorded inputs, of objects that were just walked down to, that need a look.
 
         Something else is picked in their place now, or has to be asked for anew, or another version of its class made them.
         """
-        narrow, kinds, found = self._narrow(), self.kinds, Exceptions([], [], [], {}, [])
-        for numbers, look in ((kinds.given - kinds.made, self._look_at_given), (kinds.made, self._look_at_made)):
-            for some, is_narrow in ((numbers & narrow, True), (numbers - narrow, False)):
-                if some:
-                    look(some, is_narrow, found)
+        found = Exceptions([], [], [], {}, [])
+        for level in self.levels:
+            narrow = self._narrow(level)
+            if given := level.kinds.given - level.kinds.made:
+                self._look_at_given(level, given, narrow, found)
+            if level.kinds.made:
+                self._look_at_made(level, narrow, found)
         return found
 
-    def _statement(self, columns: str, inner: str, numbers: set[int], used: str, where: str) -> str:
-        """What needs a look among the inputs of some slots; every input is looked up once, and only then the rest is read."""
-        slots = f"{'' if len(numbers) <= FEW_SLOTS else '+'}e.slot in ({listed(numbers)})"
-        return (f"select {columns},{TARGET_COLUMNS} from (select e.target,e.slot,e.pos,e.input,e.input_value,e.sel,e.at,e.per,{inner} "
-                f"from {self.below} b {self.join} edge e on e.target=b.oid and {slots}{used} where b.round>={self.first}{self.fence}) x "
-                f"{self.join} object t on t.oid=x.target left join object w on w.oid=x.winner "
-                f"left join recipe r on r.id=w.recipe_id left join recipe v on v.id=t.recipe_id where {where}{self.order}")
+    def _winner(self, slots: set[int], narrow: set[int], params: str = "c.params_id=0") -> str:
+        """What is picked now in the place of a recorded input: looked up as it suits each slot."""
+        in_bins, all_of_key = (latest(self.connection, self.sight, "e.sel", "e.at", params, narrow=narrowly) for narrowly in (False, True))
+        if not slots & narrow:
+            return in_bins
+        return all_of_key if slots <= narrow else f"case when e.slot in ({listed(slots & narrow)}) then {all_of_key} else {in_bins} end"
 
-    def _look_at_given(self, numbers: set[int], is_narrow: bool, found: Exceptions) -> None:
+    def _statement(self, level: Level, columns: str, inner: str, slots: set[int], used: str, where: str,
+                   recipes: str = "") -> list[tuple[Any, ...]]:
+        """What needs a look among the inputs of some slots; every input is looked up once, and only then the rest is read."""
+        source, given = numbers(self.connection, level.oids)
+        are = f"{'' if len(slots) <= FEW_SLOTS else '+'}e.slot in ({listed(slots)})"
+        return rows(self.connection, (
+            f"select {columns},t.class_id,t.anchor from (select e.target,e.slot,e.pos,e.input,e.input_value,e.sel,{inner} "
+            f"from {source} b {self.join} edge e on e.target=b.oid and {are}{used}{self.fence}) x "
+            f"{self.join} object t on t.oid=x.target left join object w on w.oid=x.winner{recipes} where {where}{self.order}"), given)
+
+    def _look_at_given(self, level: Level, slots: set[int], narrow: set[int], found: Exceptions) -> None:
         """Inputs that cannot be made, so that nothing below them needs a look."""
-        winner = latest(self.connection, self.sight, "e.sel", "e.at", narrow=is_narrow)
         columns = (f"x.target,x.slot,x.pos,x.input,w.value {self.differs} x.input_value,w.oid,w.class_id,w.creation_date,w.object_id,"
-                   f"w.anchor,{self._is_new() if is_narrow else '0'}")
-        statement = self._statement(columns, f"{winner} as winner", numbers, "", f"x.winner {self.differs} x.input")
-        for row in rows(self.connection, statement):
-            if row[0] not in found.targets:
-                found.targets[row[0]] = Winner._make(row[11:])
+                   f"w.anchor,{self._is_new(slots & narrow)}")
+        inner = f"{self._winner(slots, narrow)} as winner"
+        there, new = self._statement(level, columns, inner, slots, "", f"x.winner {self.differs} x.input"), tuple.__new__
+        found.others.extend([new(Other, row) for row in there if row[5] is not None])
+        for row in there:
             if row[5] is None:
                 found.vanished.append(row[:3])
-            else:
-                found.others.append(Other._make(row[:11]))
+                found.targets[row[0]] = Target._make(row[11:])
 
-    def _look_at_made(self, numbers: set[int], is_narrow: bool, found: Exceptions) -> None:
+    def _look_at_made(self, level: Level, narrow: set[int], found: Exceptions) -> None:
         """Inputs that can be made.  Unless some are old or depend on parameters, the recorded ones need not be read."""
-        old, wanted, unwanted = self._old_recipes(), self._wanted(), self._unwanted()
-        winner = latest(self.connection, self.sight, "e.sel", "e.at", wanted or "c.params_id=0", narrow=is_narrow)
+        below = Kinds(level.kinds.below)
+        old, wanted, unwanted = self._old_recipes(), self._wanted(below), self._unwanted(below)
+        winner = self._winner(level.kinds.made, narrow, wanted or "c.params_id=0")
         if unwanted:
             winner = f"case when {unwanted} then null else {winner} end"
         used = f" {self.join} object i on i.oid=e.input" if old or wanted or unwanted else ""
         is_old = f"i.recipe_id in ({listed(old)})" if old else "1=0"
-        statement = self._statement(
-            f"x.target,x.slot,x.pos,x.input,x.input_value,x.sel,x.at,x.per,x.is_old,{WINNER_COLUMNS}",
-            f"{winner} as winner,{is_old} as is_old", numbers, used, f"x.winner {self.differs} x.input{' or x.is_old' if old else ''}")
-        for row in rows(self.connection, statement):
+        for row in self._statement(
+                level, f"x.target,x.slot,x.pos,x.input,x.input_value,x.sel,x.at,x.per,x.is_old,{WINNER_COLUMNS}",
+                f"e.at,e.per,{winner} as winner,{is_old} as is_old", level.kinds.made, used,
+                f"(x.winner {self.differs} x.input{' or x.is_old' if old else ''})", " left join recipe r on r.id=w.recipe_id"):
             winner_now = Winner._make(row[9:18]) if row[9] is not None else None
             edge = EdgeNow._make((*row[:8], winner_now))
             if row[8]:
                 found.outdated.append(edge.input)
             if winner_now is None or winner_now.oid != edge.input:
                 found.made.append(edge)
-                if edge.target not in found.targets:
-                    found.targets[edge.target] = Winner._make(row[18:])
+                found.targets[edge.target] = Target._make(row[18:])
 
-    def _narrow(self) -> set[int]:
+    def _narrow(self, level: Level) -> set[int]:
         """The slots of whose inputs few stand side by side, as far as a sample tells."""
-        step = max(1, self.count // SAMPLE)
-        found = rows(self.connection, (
-            f"select e.slot,max((select count(*) from (select 1 from candidate c where c.sel=e.sel limit {FEW + 1}) few)) "
-            f"from {self.below} b {self.join} edge e on e.target=b.oid where b.round>={self.first} "
-            f"and b.oid/{step}*{step}=b.oid group by e.slot"))
+        sample = Level(level.oids[::max(1, len(level.oids) // SAMPLE)], level.kinds)
+        found = self._read(sample, level.kinds.made | level.kinds.given, (
+            f"e.slot,max((select count(*) from (select 1 from candidate c where c.sel=e.sel limit {FEW + 1}) few))"), " group by e.slot")
         return {slot for slot, count in found if count <= FEW}
 
-    def _is_new(self) -> str:
-        """Whether nothing was ever made from a winner, nor from anything of its key and value."""
+    def _is_new(self, narrow: set[int]) -> str:
+        """Whether nothing was ever made from a winner, nor from anything of its key and value; asked where few have one key."""
+        if not narrow:
+            return "0"
         if self._last_used is None:
             self._last_used = rows(self.connection, "select coalesce(max(input),0) from edge")[0][0]
-        return (f"case when x.winner<={self._last_used} or exists(select 1 from candidate c where c.sel=x.sel and c.value=w.value "
-                "and c.oid<>x.winner) then 0 else 1 end")
+        return (f"case when x.slot not in ({listed(narrow)}) or x.winner<={self._last_used} or exists(select 1 from candidate c "
+                "where c.sel=x.sel and c.value=w.value and c.oid<>x.winner) then 0 else 1 end")
 
     def _old_recipes(self) -> list[int]:
         """The recipes of other versions of their classes than the present ones."""
@@ -208,23 +225,23 @@ class Sweep:
                          if is_old_recipe(class_id, version)]
         return self._old
 
-    def _wanted(self) -> str:
+    def _wanted(self, kinds: Kinds) -> str:
         """Which parameters will do, by the class of the recorded input: those wanted of all its objects, else those it had.
 
         Empty where none of them has parameters.
         """
         cases = []
-        for cls in sorted(self.kinds.classes, key=lambda each: each.__name__):
+        for cls in sorted(kinds.classes, key=lambda each: each.__name__):
             ids = self.book.uniform(cls)
             wanted = "c.params_id in (0,i.params_id)" if ids is None else f"c.params_id in ({listed(ids)})"
             if wanted != "c.params_id in (0)":
                 cases.append(f"when {cls.__mapping__.class_id} then {wanted}")  # type: ignore[attr-defined]
         return f"case i.class_id {' '.join(cases)} else c.params_id=0 end" if cases else ""
 
-    def _unwanted(self) -> str:
+    def _unwanted(self, kinds: Kinds) -> str:
         """Recorded inputs whose parameters are no longer those wanted, where that differs from one object to another."""
         cases = []
-        for cls in self.kinds.classes:
+        for cls in kinds.classes:
             if self.book.uniform(cls) is None:
                 class_id = cls.__mapping__.class_id  # type: ignore[attr-defined]
                 good = [] if self.book.depends_on_time(cls) else self._good_pairs(cls, class_id)
@@ -234,34 +251,47 @@ class Sweep:
 
     def _good_pairs(self, cls: type, class_id: int) -> list[tuple[int, int]]:
         """The (parameters, scope) of objects that were just walked down to that are as wanted."""
+        source, given = numbers(self.connection, [oid for level in self.levels if cls in level.kinds.classes for oid in level.oids])
         pairs = rows(self.connection, (
-            f"select distinct o.params_id,o.scope_id from {self.below} b {self.join} object o on o.oid=b.oid "
-            f"where b.round>={self.first} and o.class_id={class_id}"))
+            f"select distinct o.params_id,o.scope_id from {source} b {self.join} object o on o.oid=b.oid "
+            f"where o.class_id={class_id}"), given)
         return [(params_id, scope_id) for params_id, scope_id in pairs
                 if params_id and params_id in self.book.wanted(cls, self.scopes.of(cls, scope_id), 0).ids]
 
     # ------------------------------------------------------------------ groups, and what had not been found
 
     def wants(self) -> list[Group]:
-        """The groups of objects just walked down to, with who belongs to them now, and all dependencies that had found nothing."""
-        kinds, visible = self.kinds, self.sight.where("c")
-        oids = "group_concat(c.oid)" if self.sqlite else "string_agg(c.oid::text,',')"
-        now = (f"(select count(distinct c.own)||','||{oids} from candidate c where c.sel=q.sel and c.span=0 and c.t_start>=q.t_from "
-               f"and c.t_start<q.t_to and c.eligible=1 and {visible})")
+        """The groups of objects just walked down to, and all dependencies that had found nothing."""
+        return [group for level in self.levels if level.kinds.wanting for group in self._wants(level)]
+
+    def _wants(self, level: Level) -> list[Group]:
+        kinds = level.kinds
+        source, given = numbers(self.connection, level.oids)
         picked = latest(self.connection, self.sight, "e.per", "e.at", narrow=True)
         left = (f"exists(select 1 from edge e where e.target=q.target and e.slot=q.slot and not exists(select 1 from object o "
                 f"{self.join} candidate c on c.sel=q.sel and c.span=0 and c.t_start=o.anchor and c.oid=o.oid and c.eligible=1 "
                 f"where o.oid={picked} and o.anchor>=q.t_from and o.anchor<q.t_to))")
         hides = f"q.slot in ({listed(kinds.hiding)}) and {left}" if kinds.hiding else "1=0"
+        now = self._there("count(distinct c.own)")
         found = []
-        for *want, class_id, members, hidden in rows(self.connection, (
-                f"select q.target,q.slot,q.sel,q.t_from,q.t_to,q.n,o.class_id,case when q.n>0 then {now} end,"
-                f"case when {hides} then 1 else 0 end from {self.below} b {self.join} want q on q.target=b.oid "
-                f"{self.join} object o on o.oid=b.oid where b.round>={self.first}{self.order_wants}")):
-            count, _, listed_members = (members or "0,").partition(",")
-            is_same = want[5] > 0 and int(count) == want[5] and not hidden and want[1] not in kinds.exact
-            found.append(Group(WantNow._make(want), class_id, f",{listed_members},", is_same))
+        for *want, count, hidden in rows(self.connection, (
+                f"select q.target,q.slot,q.sel,q.t_from,q.t_to,q.n,case when q.n>0 then {now} else 0 end,"
+                f"case when {hides} then 1 else 0 end from {source} b {self.join} want q on q.target=b.oid{self.order_wants}"), given):
+            is_same = want[5] > 0 and count == want[5] and not hidden and want[1] not in kinds.exact
+            found.append(Group(WantNow._make(want), is_same))
         return found
+
+    def members(self, targets: Iterable[int]) -> dict[tuple[int, int], str]:
+        """Who belongs now to the groups of some objects, by (target, slot): the row numbers of all versions, each between commas."""
+        source, given = numbers(self.connection, list(targets))
+        oids = self._there("group_concat(c.oid)" if self.sqlite else "string_agg(c.oid::text,',')")
+        return {(target, slot): f",{listed_members or ''}," for target, slot, listed_members in rows(
+            self.connection, f"select q.target,q.slot,{oids} from {source} b {self.join} want q on q.target=b.oid where q.n>0", given)}
+
+    def _there(self, what: str) -> str:
+        """Something about those who belong to a group now."""
+        return (f"(select {what} from candidate c where c.sel=q.sel and c.span=0 and c.t_start>=q.t_from and c.t_start<q.t_to "
+                f"and c.eligible=1 and {self.sight.where('c')})")
 
     def depends_on(self, roots: Sequence[int], classes: Iterable[type], sels: Sequence[bytes]) -> bool:
         """Whether anything below `roots`, or they themselves, asked for one of these digests, or has members known by one.
@@ -269,21 +299,20 @@ class Sweep:
         Nothing counts as looked at by that.
         """
         self.extend(roots, classes)
-        source = asked(self.connection, "touched", (("sel", "bytes"),), [(sel,) for sel in sels])
+        touched = asked(self.connection, "touched", (("sel", "bytes"),), [(sel,) for sel in sels])
+        source, given = numbers(self.connection, [oid for level in self.levels for oid in level.oids])
         found = any(rows(self.connection, (
-            f"select 1 from {self.below} b {self.join} {table} t on t.target=b.oid where t.{column} in (select sel from {source}) limit 1"))
-            for table, column in (("want", "sel"), ("edge", "sel"), ("edge", "per")))
-        self.connection.exec_driver_sql(f"delete from {self.below}")
+            f"select 1 from {source} b {self.join} {table} t on t.target=b.oid where t.{column} in (select sel from {touched}) limit 1"),
+            given) for table, column in (("want", "sel"), ("edge", "sel"), ("edge", "per")))
+        self.levels, self.links = [], []
+        self.seen.clear()
         return found
 
     # ------------------------------------------------------------------ going up
 
-    def above(self, oids: Sequence[int]) -> list[tuple[int, int, int]]:
+    def above(self, oids: set[int]) -> list[tuple[int, int, int]]:
         """Who of those looked at so far was made from these objects: (target, slot, input)."""
-        source = asked(self.connection, "frontier", (("oid", "int"),), [(oid,) for oid in oids])
-        return rows(self.connection, (  # type: ignore[return-value]
-            f"select e.target,e.slot,e.input from {source} u {self.join} edge e on e.input=u.oid "
-            f"{self.join} {self.below} b on b.oid=e.target"))
+        return [link for link in self.links if link[2] in oids]
 
 
 def listed(numbers: Iterable[int]) -> str:

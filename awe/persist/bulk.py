@@ -189,7 +189,7 @@ class _Bulk:
             rows = [row for row in set(rows) if row[0] is not None]
         rows.sort(key=itemgetter(0))
         stream_rows(self.connection, tables.candidate, rows)
-        note_spans(self.database, self.connection, {*spans.values(), *([0] if points else [])})
+        note_spans(self.database, self.connection, set(spans.values()))
         touch(self.connection, found)
 
     def _sels(self) -> tuple[list[Sequence[bytes | None]], list[Sequence[bytes | None]]]:

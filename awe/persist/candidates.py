@@ -1,6 +1,7 @@
 """Under which digests an object can be found, and the rows of `candidate` that say so."""
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from awe.errors import QueryError
@@ -57,3 +58,8 @@ def candidate_rows(found: Found, root: Any, eligible: bool) -> list[Row]:
     points = found.points if span or root.t_start != root.anchor else found.points - found.intervals
     rows += [(sel, 0, root.anchor, root.oid, root.anchor + 1, *tail) for sel in points]
     return rows
+
+
+def spans_of(rows: Iterable[Row]) -> set[int]:
+    """The bins of the intervals among rows of `candidate`, which the rows for natural keys have too; points need none."""
+    return {row[1] for row in rows if row[0] == row[-2]}

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from awe.errors import ForbiddenError, NotFoundError, QueryError, did_you_mean
 from awe.persist import sharing, tables
-from awe.persist.candidates import candidate_rows, found_by, is_eligible
+from awe.persist.candidates import candidate_rows, found_by, is_eligible, spans_of
 from awe.persist.guard import EDITED
 from awe.persist.identity import ASTROWISE, LEVELS, Identity
 from awe.persist.insert import Root, note_spans, stamp
@@ -144,5 +144,5 @@ def _rewrite(database: Database, connection: sa.Connection, obj: Any, root: Root
     rows = candidate_rows(found, root, eligible)
     connection.execute(sa.delete(tables.candidate).where(tables.candidate.c.oid == root.oid))
     write_rows(connection, tables.candidate, rows)
-    note_spans(database, connection, {row[1] for row in rows})
+    note_spans(database, connection, spans_of(rows))
     touch(connection, set(found.all))

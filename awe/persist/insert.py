@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from awe.errors import ForbiddenError, NotFoundError
 from awe.persist import sharing, tables
-from awe.persist.candidates import Found, candidate_rows, found_by, is_eligible
+from awe.persist.candidates import Found, candidate_rows, found_by, is_eligible, spans_of
 from awe.persist.canonical import canonical, digest16
 from awe.persist.declare import number_of
 from awe.persist.identity import level_of
@@ -124,7 +124,7 @@ class _Writer:
         note_files(outbox, self.files)
         touch_with(outbox, touched)
         outbox.send()
-        note_spans(self.database, self.connection, {row[1] for row in rows[tables.candidate]})
+        note_spans(self.database, self.connection, spans_of(rows[tables.candidate]))
 
     def _input_oids(self) -> set[int]:
         used = {self._oid(each.input) for record in self.records for each in record.inputs}

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from awe.persist import batch, tables
 from awe.persist.among import among, numbers
-from awe.persist.candidates import candidate_rows, found_by, is_eligible
+from awe.persist.candidates import candidate_rows, found_by, is_eligible, spans_of
 from awe.persist.identity import EVERYBODY
 from awe.persist.insert import Root, note_spans
 from awe.persist.load import by_class, read_class
@@ -92,5 +92,5 @@ def _mend(database: Database, connection: sa.Connection, missing: Iterable[Row],
         connection.execute(sa.delete(tables.candidate).where(*(column == row[n] for n, column in enumerate(key))))
     rows = sorted(missing)
     write_rows(connection, tables.candidate, rows)
-    note_spans(database, connection, {row[1] for row in rows})
+    note_spans(database, connection, spans_of(rows))
     touch(connection, {row[0] for row in (*rows, *wrong)})
