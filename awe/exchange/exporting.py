@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from awe.dataflow.instance import Instance
 from awe.errors import ConfigError, IntegrityError
-from awe.exchange import rows
+from awe.exchange import beside, rows
 from awe.exchange.closure import objects_of
 from awe.exchange.manifest import Manifest, Table
 from awe.fileserver import Store
@@ -53,7 +53,7 @@ def export_project(instance: Instance, project: str, folder: Path) -> Manifest:
 def write(instance: Instance, project: str, folder: Path) -> Manifest:
     """Write everything, the manifest last."""
     with instance.database.snapshot() as connection:
-        content = read_everything(connection, objects_of(connection, project, instance.database.identity))
+        content = read_everything(connection, project, objects_of(connection, project, instance.database.identity))
     content = {name: found for name, found in content.items() if found}
     (folder / "rows").mkdir()
     hashes = {name: rows.write(folder / "rows" / f"{name}.jsonl", found) for name, found in content.items()}
@@ -64,7 +64,7 @@ def write(instance: Instance, project: str, folder: Path) -> Manifest:
     return manifest
 
 
-def read_everything(connection: sa.Connection, oids: set[int]) -> dict[str, list[list[Any]]]:
+def read_everything(connection: sa.Connection, project: str, oids: set[int]) -> dict[str, list[list[Any]]]:
     """The rows of all tables that tell of some objects, by the name of the table."""
     found = {}
     for table in rows.owned_here(connection):
@@ -76,6 +76,8 @@ def read_everything(connection: sa.Connection, oids: set[int]) -> dict[str, list
     own = rows.read(connection, tables.candidate, tables.candidate.c.oid, oids)
     sel, natural = index(tables.candidate, "sel"), index(tables.candidate, "own")
     found["candidate"] = [row for row in own if row[sel] == row[natural]]
+    scopes = rows.read(connection, tables.scope, tables.scope.c.id, {row[index(tables.object_, "scope_id")] for row in found["object"]})
+    found.update(beside.read(connection, project, oids, {row[index(tables.scope, "instrument")] for row in scopes} - {""}))
     for table, numbers in shared_numbers(found).items():
         found[table.name] = rows.read(connection, table, next(iter(table.primary_key)), numbers)
     found["file"] = files_of(connection, found["object_file"])
@@ -91,6 +93,8 @@ def shared_numbers(found: Mapping[str, list[list[Any]]]) -> dict[sa.Table, set[i
         if line[field] == "project":
             wanted[tables.project] |= {int(line[old]), int(line[new])}
     wanted[tables.user] |= {row[index(tables.job, "who")] for row in found["job"]} - {0}
+    wanted[tables.user] |= beside.numbers(found, beside.USERS)
+    wanted[tables.project] |= beside.numbers(found, beside.PROJECTS)
     return wanted
 
 

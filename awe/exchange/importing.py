@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from awe.dataflow.instance import Instance
 from awe.errors import ForbiddenError, IntegrityError, MissingFileError, SchemaError, TransientError
+from awe.exchange import beside
 from awe.exchange.exporting import SHARED, index
 from awe.exchange.manifest import Manifest, read_manifest
 from awe.exchange.rows import decoded, kind_of, owned, refers_to_object
@@ -170,6 +171,7 @@ class Importer:
         self.oids: dict[int, int] = {row[oid]: int(here[row[identity]].oid) for row in content["object"] if row[identity] in here}
         self.added = dict(zip((row[oid] for row in self.new), fresh, strict=True))
         self.oids.update(self.added)
+        self.founded: set[int] = set()
 
     def run(self) -> None:
         """Write everything."""
@@ -184,6 +186,7 @@ class Importer:
         outbox.send()
         self._history()
         self._jobs()
+        beside.write(self.connection, self.content, self.shared[tables.user], self.shared[tables.project], self.oids, self.founded)
         fill_candidates(self.database, self.connection, sorted(self.added.values()))
 
     def _numbers(self, table: sa.Table) -> dict[int, int]:
@@ -211,6 +214,7 @@ class Importer:
             found = self.connection.scalar(find)
             changed = {name: given[name] for name in ("description", "public", "default_privileges")}
             self.connection.execute(sa.update(table).where(table.c.id == found).values(changed))
+            self.founded.add(int(found or 0))
         return int(found) if found is not None else get_or_create(self.connection, table, {"name": given["name"]})
 
     def _rewound(self) -> list[Row]:

@@ -12,9 +12,11 @@ import sqlalchemy as sa
 
 from awe.config import load
 from awe.dataflow.instance import open_instance
+from awe.dataflow.pars import Pars
 from awe.exchange import importing
 from awe.fileserver import Store
 from awe.persist import tables
+from awe.targets import MasterBias
 from tests.dataflow.world import Obj, World
 from tests.exchange.conftest import say
 
@@ -64,6 +66,43 @@ def test_everything_arrives_and_nothing_is_to_be_made(source: Path, elsewhere: P
     assert say(elsewhere, "plan", "MasterBias").out == say(source, "plan", "MasterBias").out
     (mine,) = say(source, "query", "MasterBias.is_valid == 0", "--columns", "object_id", "--json").json
     assert say(elsewhere, "lineage", mine["object_id"]).out == say(source, "lineage", mine["object_id"]).out
+
+
+def beside(home: Path) -> dict[str, set]:
+    """Sets of parameters, members of the project and releases of an instance, in words."""
+    instance = open_instance(load(home))
+    s, m, r, x = tables.parameter_set.c, tables.project_member.c, tables.release.c, tables.release_member.c
+    user, project, root = tables.user, tables.project, tables.object_
+    with instance.database.reading() as connection:
+        columns = (s.class_id, s.level, project.c.name, s.instrument, s["values"], s.when, s.why, user.c.name)
+        sets = connection.execute(sa.select(*columns).join(
+            user, user.c.id == s.who).outerjoin(project, project.c.id == s.project_id)).all()
+        members = connection.execute(sa.select(user.c.name, m.manager).join(tables.project_member, m.user_id == user.c.id).join(
+            project, project.c.id == m.project_id).where(project.c.name == "survey")).all()
+        kept = connection.execute(sa.select(r.id, r.name, r.why, r.moment, r.size, user.c.name).join(user, user.c.id == r.creator_id)).all()
+        inside = connection.execute(sa.select(x.release_id, root.c.object_id).join(root, root.c.oid == x.oid)).all()
+    instance.close()
+    return {"sets": set(map(tuple, sets)), "members": set(map(tuple, members)), "releases": set(map(tuple, kept)),
+            "inside": set(map(tuple, inside))}
+
+
+def test_parameters_members_and_releases_go_along(source: Path, elsewhere: Path, tmp_path: Path) -> None:
+    say(source, "project", "add", "survey", "eve")
+    say(source, "release", "create", "DR1", "(MasterBias.is_valid == 1)", "--why", "the first")
+    instance = open_instance(load(source))
+    for camera, clip in (("", 3.5), ("simcam", 4.5)):
+        wanted = Pars(MasterBias, instrument=camera)
+        wanted.sigma_clip = clip
+        wanted.commit("for the test", project=not camera)
+    instance.close()
+    there = beside(source)
+    assert len(there["sets"]) >= 2 and len(there["releases"]) == 1 and there["inside"]
+    folder = exported(source, tmp_path / "out")
+    for _ in range(2):
+        say(elsewhere, "import", folder, "--commit")
+        here = beside(elsewhere)
+        assert here == {**there, "members": {*there["members"], ("bob", 1)}}
+    assert "DR1" in say(elsewhere, "release", "list").out
 
 
 def test_again_is_nothing_new(source: Path, elsewhere: Path, tmp_path: Path) -> None:
