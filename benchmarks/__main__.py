@@ -22,8 +22,9 @@ Row = dict[str, Any]
 
 
 def scripts() -> dict[str, Path]:
-    """The scripts that measure something; the other files are what they share."""
-    found = [path for path in sorted(HERE.glob("*.py")) if path != Path(__file__) and "__main__" in path.read_text(encoding="utf8")]
+    """The scripts that measure speed; the other files are what they share, and the report on accuracy."""
+    apart = (Path(__file__), HERE / "accuracy.py")
+    found = [path for path in sorted(HERE.glob("*.py")) if path not in apart and "__main__" in path.read_text(encoding="utf8")]
     return {path.stem: path for path in found}
 
 

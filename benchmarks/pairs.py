@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from astropy.io import fits
+import numpy as np
 from numpy.typing import NDArray
 
-from awe.science.fitsform import file_of
+from awe.science.fitsform import BLOCK, file_of
 
 Work = Callable[[], Any]
 
@@ -65,12 +65,13 @@ def alone(script: str | Path, *words: str) -> tuple[float, float]:
 
 def write_planes(path: Path, planes: Mapping[str, NDArray[Any]]) -> None:
     """Write a FITS file as targets do, one HDU after the other; the first plane is that of the primary HDU."""
+    small = ("", np.zeros((1, 1), np.float32), {})
     with open(path, "wb") as stream:
         for number, (name, plane) in enumerate(planes.items()):
-            hdu = fits.ImageHDU(plane, name=name) if number else fits.PrimaryHDU(plane)
-            if not number:
-                hdu.header.set("EXTEND", True, after="NAXIS2")
-            stream.write(file_of([(hdu, plane)]))
+            if number == 0:
+                stream.write(file_of([(name, plane, {})]))
+            else:
+                stream.write(memoryview(file_of([small, (name, plane, {})]))[2 * BLOCK:])
 
 
 def peak() -> float:
