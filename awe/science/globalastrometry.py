@@ -30,10 +30,10 @@ Indices = NDArray[np.intp]
 Bools = NDArray[np.bool_]
 FLOOR = 0.01
 """Pixels that no formal error of a position undercuts."""
-DIRECT = 3000
-"""Up to so many unknowns the system is solved directly."""
-DENSE = 12_000_000
-"""Up to so many numbers the stars of all frames are held in one table."""
+DIRECT = 0
+"""Up to so many unknowns the system is solved directly, by LAPACK, whose last bits depend on its number of threads."""
+DENSE = 0
+"""Up to so many numbers the stars of all frames are held in one table, whose products depend likewise."""
 LOOSE = 1e-12
 """Weight that keeps directions without any star where they are, relative to the mean of the diagonal."""
 
@@ -262,8 +262,8 @@ class _Joint:
         for f, matrix in enumerate(self.basis):
             part = slice(self.bounds[f], self.bounds[f + 1])
             weighted = matrix * w[part, None]
-            right[f * k:(f + 1) * k] = weighted.T @ residual[part]
-            blocks.append(weighted.T @ matrix)
+            right[f * k:(f + 1) * k] = np.einsum("ni,nj->ij", weighted, residual[part])
+            blocks.append(np.einsum("ni,nj->ij", weighted, matrix))
             rows.append(weighted * root[self.star[part], None])
         if self.count * n * k <= DENSE:
             shared = np.zeros((self.count, n * k))

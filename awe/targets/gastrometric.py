@@ -48,6 +48,7 @@ class GAstrometric(Product):
     """The astrometry of all overlapping frames of a field together: stars have one place, chips one distortion."""
 
     plan_number = "634"
+    version = 2
 
     instrument = depends_on(Instrument, "the camera", key=True)
     filter = depends_on(Filter, "the filter", key=True)
