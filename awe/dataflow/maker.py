@@ -17,6 +17,7 @@ from awe.dataflow import jobs
 from awe.dataflow.instance import Instance
 from awe.dataflow.lifecycle import Makeable
 from awe.dataflow.log import Log, Teller, captured
+from awe.dataflow.steady import one_thread
 from awe.errors import AweError, TransientError
 from awe.faults import reach
 from awe.persist.declare import natural_key
@@ -131,7 +132,8 @@ def make(spec: Spec, instance: Instance, log: Log) -> Product:
     """Run the life cycle of one target up to its files being in the store."""
     obj = build(spec, instance)
     reach("making")
-    obj.make()
+    with one_thread():
+        obj.make()
     obj.verify()
     previous = objects_by_oid(instance, {spec.previous}) if spec.previous is not None else {}
     obj.compare(next((one for one in previous.values() if type(one) is type(obj)), None))

@@ -8,6 +8,7 @@ from awe.dataflow import source as sources
 from awe.dataflow.difference import all_measured, shown, unequal
 from awe.dataflow.instance import current
 from awe.dataflow.maker import Spec, build, identity
+from awe.dataflow.steady import one_thread
 from awe.errors import QueryError
 from awe.fileserver.digest import hash_bytes, hash_file
 from awe.persist.declare import Parameter, natural_key
@@ -67,7 +68,8 @@ def reproduce(obj: Makeable) -> Reproduction:
     if not code.get("version"):
         raise QueryError(f"{obj!r} was not made here, it was brought in; only what was made can be made again")
     again = build(spec_of(obj), instance)
-    again.make()
+    with one_thread():
+        again.make()
     again.verify()
     shas = {role: hash_bytes(content.source) if isinstance(content.source, bytes | bytearray) else hash_file(content.source)
             for role, content in again.contents().items()}
