@@ -81,21 +81,6 @@ def said(answer: Any, given: dict[str, str], path: str) -> bytes:
 OWNER_ONLY = {("publish", "ann")}
 
 
-@pytest.mark.parametrize(("name", "user"), [(name, user) for name in PAGES for user in LEAST if (name, user) not in OWNER_ONLY])
-def test_what_is_hidden_is_nowhere(served: Served, name: str, user: str) -> None:
-    hidden = [level for level in LEVELS if level < LEAST[user]]
-    for method, path, given in requests(served, PAGES[name]):
-        sent = {"params": given} if method == "GET" else {"data": given}
-        if method == "POST" and path.startswith("/api"):
-            sent = {"json": {key: as_json(PAGES[name].all_parameters[key], value) for key, value in given.items()}}
-        answer = served.client.request(method, path, headers=served.headers(user), **sent)
-        assert answer.status_code < 500, (path, given, answer.text[:500])
-        text = said(answer, given, path)
-        for level in hidden:
-            for secret in (f"marker{level}", served.hashes[level], served.identities[level], served.identities[level][:8]):
-                assert secret.encode() not in text, (path, given)
-
-
 @pytest.mark.parametrize("user", LEAST)
 def test_what_may_be_seen_is_there(served: Served, user: str) -> None:
     seen = {f"marker{level}" for level in LEVELS if level >= LEAST[user]}
@@ -111,3 +96,18 @@ def test_what_may_be_seen_is_there(served: Served, user: str) -> None:
             assert file.status_code == 200 and file.content == f"marker{level}".encode() * 100
         else:
             assert page.status_code == absent.status_code == 404 and file.status_code == 404
+
+
+@pytest.mark.parametrize(("name", "user"), [(name, user) for name in PAGES for user in LEAST if (name, user) not in OWNER_ONLY])
+def test_what_is_hidden_is_nowhere(served: Served, name: str, user: str) -> None:
+    hidden = [level for level in LEVELS if level < LEAST[user]]
+    for method, path, given in requests(served, PAGES[name]):
+        sent = {"params": given} if method == "GET" else {"data": given}
+        if method == "POST" and path.startswith("/api"):
+            sent = {"json": {key: as_json(PAGES[name].all_parameters[key], value) for key, value in given.items()}}
+        answer = served.client.request(method, path, headers=served.headers(user), **sent)
+        assert answer.status_code < 500, (path, given, answer.text[:500])
+        text = said(answer, given, path)
+        for level in hidden:
+            for secret in (f"marker{level}", served.hashes[level], served.identities[level], served.identities[level][:8]):
+                assert secret.encode() not in text, (path, given)
