@@ -14,10 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.linalg import cho_factor, cho_solve
-from scipy.sparse.linalg import cg
 
 from awe.science import tpv
 from awe.science.overlap import associate
@@ -252,7 +250,7 @@ class _Joint:
             self.trusted &= ~bad | (np.bincount(self.star, self.used, self.count) == 0)
             self.used &= (pulls <= limit).all(axis=1) & ~alone
 
-    def normal(self, position: Floats) -> tuple[sparse.csr_array | Floats, Floats]:
+    def normal(self, position: Floats) -> tuple[scipy.sparse.csr_array | Floats, Floats]:
         """Return the normal matrix (F k, F k) and right-hand side (F k, 2) for corrections of all frames, stars eliminated."""
         k, n = self.basis[0].shape[1], len(self.plates)
         w = self.weight * self.used
@@ -275,8 +273,8 @@ class _Joint:
             return left, right
         columns = (self.frame * k)[:, None] + np.arange(k)
         where = np.repeat(self.star, k), columns.ravel()
-        shared_rows = sparse.csr_array((np.concatenate(rows).ravel(), where), shape=(self.count, n * k))
-        return sparse.csr_array(sparse.block_diag(blocks, format="csr") - shared_rows.T @ shared_rows), right
+        shared_rows = scipy.sparse.csr_array((np.concatenate(rows).ravel(), where), shape=(self.count, n * k))
+        return scipy.sparse.csr_array(scipy.sparse.block_diag(blocks, format="csr") - shared_rows.T @ shared_rows), right
 
 
 class _Hierarchy:
@@ -291,19 +289,19 @@ class _Hierarchy:
         self.chips = len(chips)
         self.known = [chip in known for chip in chips]
 
-    def solve(self, left: sparse.csr_array | Floats, right: Floats, maps: Sequence[Floats], turns: Sequence[Floats]) -> list[Floats]:
+    def solve(self, left: scipy.sparse.csr_array | Floats, right: Floats, maps: Sequence[Floats], turns: Sequence[Floats]) -> list[Floats]:
         """Return the corrections (terms, 2) of each frame on its own tangent plane, arcseconds."""
         n, k = len(self.plates), self.terms
         to_common = self._map(maps, turns)
-        both = sparse.block_diag([left, left], format="csr") if sparse.issparse(left) else np.kron(np.eye(2), left)
+        both = scipy.sparse.block_diag([left, left], format="csr") if scipy.sparse.issparse(left) else np.kron(np.eye(2), left)
         matrix = to_common.T @ (both @ to_common)
         vector = to_common.T @ np.concatenate([right[:, 0], right[:, 1]])
-        matrix = matrix.toarray() if sparse.issparse(matrix) and matrix.shape[0] <= DIRECT else matrix
+        matrix = matrix.toarray() if scipy.sparse.issparse(matrix) and matrix.shape[0] <= DIRECT else matrix
         unknown = _solved(matrix, vector, self._prior(maps))
         step = np.column_stack(np.split(to_common @ unknown, 2)).reshape(n, k, 2)
         return [one @ np.linalg.inv(turn).T for one, turn in zip(step, turns, strict=True)]
 
-    def _map(self, maps: Sequence[Floats], turns: Sequence[Floats]) -> sparse.csr_array:
+    def _map(self, maps: Sequence[Floats], turns: Sequence[Floats]) -> scipy.sparse.csr_array:
         """Return the matrix from the unknowns to the coefficients of all frames on the common plane (x first, then y)."""
         n, k, h = len(self.plates), self.terms, self.higher
         free = 2 * LINEAR * n
@@ -325,7 +323,7 @@ class _Hierarchy:
                     if own:
                         put(at + LINEAR + high, free + 2 * h * f + h * along + high, matrix[axis, along])
         shape = (2 * n * k, free + own + 2 * h * self.chips)
-        return sparse.csr_array((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=shape)
+        return scipy.sparse.csr_array((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=shape)
 
     def _prior(self, maps: Sequence[Floats]) -> Floats:
         """Return the weights of the unknowns being 0: departures have one, and chips whose distortion was known."""
@@ -337,17 +335,17 @@ class _Hierarchy:
         return np.concatenate([np.zeros(2 * LINEAR * n), *own, *chips])
 
 
-def _solved(matrix: sparse.csr_array | Floats, vector: Floats, prior: Floats) -> Floats:
+def _solved(matrix: scipy.sparse.csr_array | Floats, vector: Floats, prior: Floats) -> Floats:
     """Return the solution of the normal equations with a prior, scaled to a unit diagonal."""
     diagonal = np.asarray(matrix.diagonal(), np.float64) + prior
     scale = 1.0 / np.sqrt(np.maximum(diagonal, LOOSE * max(float(diagonal.max(initial=0.0)), 1e-300)))
     loose = prior * scale ** 2 + 1e-10
-    if sparse.issparse(matrix):
-        rescale = sparse.diags_array(scale)
-        scaled = rescale @ matrix @ rescale + sparse.diags_array(loose)
-        return np.asarray(cg(scaled, vector * scale, rtol=1e-9, maxiter=4000)[0]) * scale
+    if scipy.sparse.issparse(matrix):
+        rescale = scipy.sparse.diags_array(scale)
+        scaled = rescale @ matrix @ rescale + scipy.sparse.diags_array(loose)
+        return np.asarray(scipy.sparse.linalg.cg(scaled, vector * scale, rtol=1e-9, maxiter=4000)[0]) * scale
     scaled = np.asarray(matrix) * scale[:, None] * scale[None, :] + np.diag(loose)
     try:
-        return np.asarray(cho_solve(cho_factor(scaled), vector * scale)) * scale
+        return np.asarray(scipy.linalg.cho_solve(scipy.linalg.cho_factor(scaled), vector * scale)) * scale
     except np.linalg.LinAlgError:
         return np.asarray(np.linalg.lstsq(scaled, vector * scale, rcond=1e-12)[0]) * scale

@@ -2,10 +2,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -37,10 +35,10 @@ def associate(position: Floats, frame: Indices, reference: Indices, radius: floa
     good = np.flatnonzero(np.isfinite(position).all(axis=1))
     if not len(good):
         return star, 0
-    pairs = cKDTree(position[good]).query_pairs(radius, output_type="ndarray")
+    pairs = scipy.spatial.cKDTree(position[good]).query_pairs(radius, output_type="ndarray")
     pairs = pairs[frame[good[pairs[:, 0]]] != frame[good[pairs[:, 1]]]]
-    links = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(len(good), len(good)))
-    group = connected_components(links, directed=False)[1].astype(np.intp)
+    links = scipy.sparse.coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(len(good), len(good)))
+    group = scipy.sparse.csgraph.connected_components(links, directed=False)[1].astype(np.intp)
     order = np.lexsort((frame[good], group))
     g, f = group[order], frame[good][order]
     spoilt = np.zeros(int(group.max()) + 1, bool)

@@ -12,11 +12,9 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numba import njit
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from awe.science import bands
 from awe.science.psfmodel import PsfModel
@@ -287,9 +285,9 @@ def _psfs(terms: Any, norms: Any, powers: Any, u: Any, v: Any, first: int, last:
 def groups(x: Floats, y: Floats, reach: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return stars ordered by groups of friends of friends within `reach` pixels, and where each group starts (and the last ends)."""
     n = len(x)
-    pairs = cKDTree(np.column_stack([x, y])).query_pairs(reach, output_type="ndarray")
-    graph = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-    _, label = connected_components(graph, directed=False)
+    pairs = scipy.spatial.cKDTree(np.column_stack([x, y])).query_pairs(reach, output_type="ndarray")
+    graph = scipy.sparse.coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    _, label = scipy.sparse.csgraph.connected_components(graph, directed=False)
     order = np.lexsort((y, label))
     starts = np.flatnonzero(np.diff(label[order], prepend=-1))
     return order.astype(np.intp), np.append(starts, n).astype(np.intp)
@@ -300,7 +298,7 @@ def strangers(x: Floats, y: Floats, order: NDArray[np.intp], starts: NDArray[np.
     """Return, group after group, the stars of other groups within `reach` of a member, and where each group's start (and the last end)."""
     group = np.empty(len(x), np.intp)
     group[order] = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    pairs = cKDTree(np.column_stack([x, y])).query_pairs(reach, output_type="ndarray")
+    pairs = scipy.spatial.cKDTree(np.column_stack([x, y])).query_pairs(reach, output_type="ndarray")
     both = np.concatenate([pairs, pairs[:, ::-1]])
     both = both[group[both[:, 0]] != group[both[:, 1]]]
     known = np.unique(np.column_stack([group[both[:, 0]], both[:, 1]]), axis=0)

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numba import njit
 from numpy.typing import NDArray
-from scipy.interpolate import BSpline
-from scipy.linalg import cho_factor, cho_solve
 
 from awe.science import bands
 
@@ -167,7 +166,7 @@ def basis(dx: Floats, dy: Floats, fwhm: float) -> Plane:
     full = np.concatenate([[bent[0]] * 3, bent, [bent[-1]] * 3])
     radii = np.arange(int(knots[-1] * steps) + 2) / steps
     q = np.minimum(np.sqrt(radii**2 + s * s) - s, bent[-1])
-    table = BSpline.design_matrix(q, full, 3).toarray()[:, :len(full) - 6]
+    table = scipy.interpolate.BSpline.design_matrix(q, full, 3).toarray()[:, :len(full) - 6]
     table[radii >= knots[-1]] = 0.0
     out = np.empty((dx.size, table.shape[1] * (2 * HARMONICS + 1)), np.float32)
     _fill_basis(dx.ravel(), dy.ravel(), table.astype(np.float32), steps, 0.3 * fwhm, out)
@@ -269,7 +268,7 @@ def _solved(sums: _Sums, polynomial: Floats, expected: Floats) -> Floats:
     blocks = (pairs.T @ sums.normal.reshape(stars, -1)).reshape(terms, terms, functions, functions)
     normal = blocks.transpose(0, 2, 1, 3).reshape(terms * functions, terms * functions)
     normal[np.diag_indices_from(normal)] += expected.ravel() ** -2
-    solution = cho_solve(cho_factor(normal), (polynomial.T @ sums.right).ravel())
+    solution = scipy.linalg.cho_solve(scipy.linalg.cho_factor(normal), (polynomial.T @ sums.right).ravel())
     return np.asarray(solution.reshape(terms, functions), np.float64)
 
 
