@@ -58,19 +58,17 @@ def cutout(obj: Any, x: float, y: float, size: int, plane: str = "image", stretc
         raise NotFoundError(f"{type(obj).__name__} {obj.object_id[:8]} has no plane {plane!r} to be seen")
     x0, y0 = round(x) - size // 2, round(y) - size // 2
     if isinstance(obj, RawFrame):
-        return _grey(_section(obj.assembled("none").data, x0, y0, size), stretch)
+        pixels = obj.assembled("none").data
+        return _grey(_section(pixels, pixels.shape, x0, y0, size), stretch)
     with fits.open(obj.path("image"), memmap=False) as hdus:
         hdu = hdus[0 if plane == "image" else plane.upper()]
-        ny, nx = hdu.shape
-        found = np.full((size, size), np.nan)
-        low_y, high_y, low_x, high_x = max(y0, 0), min(y0 + size, ny), max(x0, 0), min(x0 + size, nx)
-        if high_y > low_y and high_x > low_x:
-            found[low_y - y0:high_y - y0, low_x - x0:high_x - x0] = hdu.section[low_y:high_y, low_x:high_x]
+        found = _section(hdu.section, hdu.shape, x0, y0, size)
     return _grey((found != 0).astype(float) if plane == "mask" else found, "linear" if plane == "mask" else stretch)
 
 
-def _section(pixels: NDArray[Any], x0: int, y0: int, size: int) -> NDArray[np.float64]:
-    ny, nx = pixels.shape
+def _section(pixels: Any, shape: tuple[int, ...], x0: int, y0: int, size: int) -> NDArray[np.float64]:
+    """A square of an array, or of what can be read by sections; NaN beyond it."""
+    ny, nx = shape
     found = np.full((size, size), np.nan)
     low_y, high_y, low_x, high_x = max(y0, 0), min(y0 + size, ny), max(x0, 0), min(x0 + size, nx)
     if high_y > low_y and high_x > low_x:
