@@ -16,13 +16,13 @@ PARTS = ("awe", "migrations", "tests/__init__.py", "tests/science/__init__.py", 
 
 @pytest.fixture
 def project(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of what the project is made of."""
+    """A copy of what the project is made of, with the kernels that were compiled of it."""
     copy = place / "project"
     for part in PARTS:
         source, target = ROOT / part, copy / part
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, target)
         elif source.exists():
             shutil.copy(source, target)
     monkeypatch.setenv("PYTHONPATH", str(copy))
