@@ -4,15 +4,20 @@ from __future__ import annotations
 import re
 
 import pytest
+from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
 from awe.cli.instance import make_instance
 from awe.config import Config
 from awe.connection import connect
 from awe.persist.context import context
+from awe.persist.edit import edit
+from awe.services import accounts, tokens
 from awe.services.app import create_app
 from awe.services.house import open_house
-from awe.targets import MasterBias, RawScienceFrame, ReducedScienceFrame, RegriddedFrame, SourceList
+from awe.targets import MasterBias, RawBiasFrame, RawScienceFrame, ReducedScienceFrame, RegriddedFrame, SourceList
+from tests.services import scientist
+from tests.services.browser import browsing, serving
 from tests.targets import walk
 
 PNG = b"\x89PNG"
@@ -22,18 +27,29 @@ PNG = b"\x89PNG"
 def site(tmp_path_factory):
     """A client of a served instance in which a source list was made for the world, and what is in it by class."""
     home = tmp_path_factory.mktemp("judging") / "home"
-    run = walk.simulate(tmp_path_factory.mktemp("run"), chips=1)
+    run = walk.simulate(tmp_path_factory.mktemp("run"), chips=1, biases=4)
     make_instance(Config(home=home, user="ann"))
     instance = connect(home)
     context.set_privileges(5)
     walk.fill(run)
+    eclipse()
     made = SourceList.get(object=walk.FIELD)
-    names = {cls.__name__: cls.select_all()[0].object_id for cls in (MasterBias, RawScienceFrame, ReducedScienceFrame, RegriddedFrame)}
+    kinds = (MasterBias, RawScienceFrame, ReducedScienceFrame, RegriddedFrame)
+    names = {cls.__name__: cls.select_all().order_by("-creation_date")[0].object_id for cls in kinds}
     names["SourceList"], names["CoaddFrame"] = made.object_id, made.frame.object_id
     instance.close()
     client = TestClient(create_app(open_house(home)), raise_server_exceptions=False)
     yield client, names
     client.app.state.house.close()
+
+
+def eclipse() -> None:
+    """A bias of all raw frames but one, and then one of all of them."""
+    raw = RawBiasFrame.select_all()[0]
+    edit(raw, "is_valid", 0, "a cosmic ray")
+    MasterBias.get(chip="ccd50")
+    edit(raw, "is_valid", 1, "not a cosmic ray")
+    MasterBias.get(chip="ccd50", grow=True)
 
 
 def statements(answer) -> int:
@@ -129,3 +145,18 @@ def test_trends(site):
     for wrong in ({"cls": "Nothing"}, {"cls": "MasterBias", "y": "overscan_used"}, {"cls": "MasterBias", "y": "no.such"},
                   {"cls": "MasterBias", "q": "import os"}):
         assert client.get("/trends", params=wrong).status_code in (400, 404), wrong
+
+
+def test_a_calibration_scientist_in_a_browser(site, monkeypatch):
+    """The last one here, since it edits what the others look at."""
+    client, names = site
+    monkeypatch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    house = client.app.state.house
+    house.accounts.set_password("ann", scientist.PASSWORD)
+    ann = {"Authorization": f"Bearer {tokens.give(house.instance.config.home, 'ann', 'default')}"}
+    with browsing() as page, serving(client.app) as url:
+        found = scientist.walk(page, url)
+    bias, coadd, flat = (client.get(f"/api/v1{found[name]}", headers=ann).json() for name in ("bias", "coadd", "flat"))
+    assert bias["timestamp_end"].startswith(scientist.END.replace(" ", "T")) and flat["state"]["is_valid"] == 0
+    assert coadd["object_id"] != names["CoaddFrame"] and coadd["made"]["creator"] == "ann"
+    assert names["SourceList"] in found["source"], "the list that stands on the old one is still there"

@@ -53,7 +53,7 @@
     const link = event.target.closest("a[data-swap]");
     if (link && !event.metaKey && !event.ctrlKey && !event.shiftKey && event.button === 0) {
       event.preventDefault();
-      swap(link.href, link.dataset.swap);
+      swap(link.getAttribute("href"), link.dataset.swap);  // links in figures have no plain href
       return;
     }
     const copy = event.target.closest("[data-copy]");
