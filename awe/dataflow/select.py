@@ -92,6 +92,10 @@ WIDE_OF_BINS = "(select c.oid from ({bins}) c order by c.created desc,c.object_i
 BIN = """select c.oid,c.created,c.object_id from candidate c
  where c.sel={sel} and c.span={span} and c.t_start>{at}-{length} and c.t_start<={at} and {at}<c.t_end
  and c.eligible=1 and {params} and {visible}"""
+#: Twice the latest date in one bin, and one more where another than `recorded` has it.
+MARKED = """coalesce((select max(2*c.created+(c.oid<>{recorded})) from candidate c
+ where c.sel={sel} and c.span={span} and c.t_start>{at}-{length} and c.t_start<={at} and {at}<c.t_end
+ and c.eligible=1 and {params} and {visible}),-1)"""
 NARROW = """(select c.oid from candidate c where c.sel={sel} and c.t_start<={at} and {at}<c.t_end
  and c.eligible=1 and {params} and {visible} order by c.created desc,c.object_id desc limit 1)"""
 
@@ -109,6 +113,17 @@ def latest(connection: sa.Connection, sight: Sight, sel: str, at: str, params: s
         return WIDE.format(**words)
     bins = [BIN.format(span=span, length=length, **words) for span, length in rows(connection, "select span,length from span")]
     return WIDE_OF_BINS.format(bins=" union all ".join(bins)) if bins else "null::bigint"
+
+
+def is_latest(connection: sa.Connection, sight: Sight, sel: str, at: str, recorded: str, params: str = "c.params_id=0") -> str:
+    """A criterion, in the words of SQLite, that a recorded input is still picked: found without sorting, which takes a third longer.
+
+    It holds where nothing else has as late a date.  Where it does not, the rule itself has to be asked: of two of the same
+    microsecond the one with the greater identity is the later.
+    """
+    words = {"sel": sel, "at": at, "recorded": recorded, "params": params, "visible": sight.where("c")}
+    bins = [MARKED.format(span=span, length=length, **words) for span, length in rows(connection, "select span,length from span")]
+    return f"max(-1,{','.join(bins)})%2=0" if bins else "0"
 
 
 def rows(connection: sa.Connection, statement: str, given: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

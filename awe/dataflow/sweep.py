@@ -15,12 +15,12 @@ from awe.dataflow.asked import asked, numbers
 from awe.dataflow.kinds import Kinds
 from awe.dataflow.parameters import ParameterBook
 from awe.dataflow.scopes import Scopes
-from awe.dataflow.select import WINNER_COLUMNS, EdgeNow, Sight, WantNow, Winner, latest, rows
+from awe.dataflow.select import WINNER_COLUMNS, EdgeNow, Sight, WantNow, Winner, is_latest, latest, rows
 from awe.persist.mapping import class_of
 
 #: A key of which more objects than this stand side by side is looked up by the bins of their lengths of validity.
 FEW = 12
-#: Up to how many slots are looked up one by one; of more, all inputs are gone through.
+#: Up to how many slots are looked up one by one; of more, or of all that there are, all inputs are gone through.
 FEW_SLOTS = 4
 #: How many objects are looked at to find out of which keys there are few.
 SAMPLE = 64
@@ -155,6 +155,9 @@ class Sweep:
     def _winner(self, slots: set[int], narrow: set[int], params: str = "c.params_id=0") -> str:
         """What is picked now in the place of a recorded input: looked up as it suits each slot."""
         in_bins, all_of_key = (latest(self.connection, self.sight, "e.sel", "e.at", params, narrow=narrowly) for narrowly in (False, True))
+        if self.sqlite and not slots <= narrow:
+            is_kept = is_latest(self.connection, self.sight, "e.sel", "e.at", "e.input", params)
+            in_bins = f"case when {is_kept} then e.input else {in_bins} end"
         if not slots & narrow:
             return in_bins
         return all_of_key if slots <= narrow else f"case when e.slot in ({listed(slots & narrow)}) then {all_of_key} else {in_bins} end"
@@ -163,7 +166,8 @@ class Sweep:
                    recipes: str = "") -> list[tuple[Any, ...]]:
         """What needs a look among the inputs of some slots; every input is looked up once, and only then the rest is read."""
         source, given = numbers(self.connection, level.oids)
-        are = f"{'' if len(slots) <= FEW_SLOTS else '+'}e.slot in ({listed(slots)})"
+        is_most = len(slots) > FEW_SLOTS or slots == level.kinds.made | level.kinds.given
+        are = f"{'+' if is_most else ''}e.slot in ({listed(slots)})"
         return rows(self.connection, (
             f"select {columns},t.class_id,t.anchor from (select e.target,e.slot,e.pos,e.input,e.input_value,e.sel,{inner} "
             f"from {source} b {self.join} edge e on e.target=b.oid and {are}{used}{self.fence}) x "

@@ -28,6 +28,8 @@ T = TypeVar("T")
 BUSY_SECONDS = 30.0
 #: A connection that was not used for so long is asked whether its server still answers before it is used again.
 REST_SECONDS = 0.5
+#: How much of the file of an SQLite database is read as memory, which spares copying its pages.
+MAPPED = 1 << 30
 SNAPSHOT = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ"}
 WRITE = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "BEGIN"}
 
@@ -346,7 +348,7 @@ def open_engine(url: str, *, durable: bool = False, create: bool = True) -> sa.E
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _: Any) -> None:
         for pragma in ("journal_mode=WAL", f"synchronous={'FULL' if durable else 'NORMAL'}", "foreign_keys=ON",
-                       f"busy_timeout={int(BUSY_SECONDS * 1000)}", "cache_size=-65536", "temp_store=MEMORY"):
+                       f"busy_timeout={int(BUSY_SECONDS * 1000)}", "cache_size=-65536", f"mmap_size={MAPPED}", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
     return engine
 
