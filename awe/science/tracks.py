@@ -42,6 +42,12 @@ FAILURES: Final = 5
 LONG: Final = 12
 """Squares along an axis that stars and galaxies do not reach."""
 
+SURE: Final = 5.0
+"""By how many sigma of what varies beside it a track rises, in medians along its whole length."""
+
+RUNNING: Final = np.full(5, 0.2)
+"""Means of so many neighbours across a track are compared."""
+
 AXIS: Final = 0.3
 """Degrees from the axes of the chip within which lines are rows and columns of the detector rather than tracks."""
 
@@ -187,9 +193,8 @@ def _follow(clean: NDArray[np.float32], noise: float, angle: float, distance: fl
         if abs(slope) * len(along) < 0.5 and abs(middle) < 0.3:
             break
     strip, along = _strip(clean, angle, distance)
-    if strip is None:
-        return None
-    return _measured(strip, along, noise, angle, distance, shortest)
+    track = None if strip is None else _measured(strip, along, noise, angle, distance, shortest)
+    return track if track and _stands_out(clean, noise, angle, distance, track) else None
 
 
 def _turned(angle: float, distance: float, place: float, slope: float) -> tuple[float, float]:
@@ -250,13 +255,20 @@ def _course(profiles: NDArray[np.float32], noise: float) -> tuple[float, float, 
     weight = np.minimum(total, np.median(total[seen]))
     kept = seen.copy()
     for _ in range(4):
-        slope, middle = np.polyfit(place[kept], centre[kept], 1, w=np.sqrt(np.maximum(weight[kept], 1e-30)))
+        slope, middle = _line(place[kept], centre[kept], np.maximum(weight[kept], 1e-30))
         rest = np.abs(centre - middle - slope * place)
         near = seen & (rest <= max(2.0, 3.0 * float(np.median(rest[kept]))))
         if near.sum() < 3 or np.array_equal(near, kept):
             break
         kept = near
     return float(middle), float(slope), int(kept.sum())
+
+
+def _line(x: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[np.float64]) -> tuple[float, float]:
+    """Slope and height at 0 of the line of least squares, by sums, whose bits do not depend on a library of linear algebra."""
+    x0, y0 = float((weight * x).sum() / weight.sum()), float((weight * y).sum() / weight.sum())
+    slope = float((weight * (x - x0) * (y - y0)).sum() / (weight * (x - x0) ** 2).sum())
+    return slope, y0 - slope * x0
 
 
 def _measured(strip: NDArray[np.float32], along: NDArray[np.float64], noise: float, angle: float, distance: float,
@@ -286,6 +298,29 @@ def _measured(strip: NDArray[np.float32], along: NDArray[np.float64], noise: flo
     middle = distance + (left + right) / 2.0 - REACH
     ends = [(middle * cos - along[at] * sin, middle * sin + along[at] * cos) for at in (first, last)]
     return Track(*ends[0], *ends[1], float(right - left + 3), float(stacked[REACH]))
+
+
+def _stands_out(clean: NDArray[np.float32], noise: float, angle: float, distance: float, track: Track) -> bool:
+    """Whether a track rises above all that varies beside it: rows of a detector that drift together, of which no noise of pixels tells."""
+    ends = sorted(y * np.cos(angle) - x * np.sin(angle) for x, y in ((track.x0, track.y0), (track.x1, track.y1)))
+    beside, peak = [], 0.0
+    for away in (0, -4, -2, 2, 4):
+        strip, along = _strip(clean, angle, distance + away * REACH)
+        part = None if strip is None else strip[(along >= ends[0]) & (along <= ends[1])]
+        if part is None or len(part) < 2 * SEGMENT:
+            continue
+        level = np.convolve(np.median(_profiles(part), axis=0), RUNNING, "valid")
+        known = np.convolve(np.isfinite(part).mean(axis=0) > 0.5, RUNNING, "valid") > 0.9
+        across = np.abs(np.arange(len(level)) - len(level) // 2)
+        if away == 0:
+            peak = float(level[across < track.width / 2.0].max())
+            known &= across > track.width / 2.0 + 3
+        beside.append(level[known])
+    if not beside or sum(map(len, beside)) < REACH // 2:
+        return False
+    error = noise * 1.25 / (5.0 * (ends[1] - ends[0])) ** 0.5
+    scatters = [MAD_TO_SIGMA * float(np.median(np.abs(one - np.median(one)))) for one in (beside[0], np.concatenate(beside)) if len(one)]
+    return bool(peak - float(np.median(np.concatenate(beside))) > SURE * max(error, *scatters))
 
 
 def _longest(segments: NDArray[np.intp]) -> NDArray[np.intp]:

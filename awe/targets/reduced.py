@@ -31,7 +31,7 @@ from awe.targets.skyframe import SkyFrame
 class ReducedScienceFrame(DetectorFrame):
     """One chip of one exposure, calibrated: electrons, inverse-variance weight, variance, mask."""
 
-    version = 3
+    version = 4
     plan_number = "632"
 
     filter = depends_on(Filter, "the filter", key=True)

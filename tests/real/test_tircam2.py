@@ -44,7 +44,7 @@ def test_every_exposure_has_a_sky_of_the_dithers_around_it(made):
         assert one.quality_flags & Flag.NO_DARK and one.quality_flags & Flag.GAIN_UNKNOWN
     for one in ReducedScienceFrame.select_all():
         assert one.sky.exposure == one.exposure
-        assert abs(one.imstat.median) < 5 and one.bad_fraction < 0.05
+        assert abs(one.imstat.median) < 5 and one.bad_fraction < 0.03 and one.n_tracks == 0
 
 
 def test_rows_read_by_two_outputs_are_not_cold(made):

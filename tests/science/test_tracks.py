@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from awe.errors import FitsError
 from awe.science.mask import Bit
@@ -54,6 +55,12 @@ def test_two_tracks_and_one_that_ends() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_nothing_where_there_is_none(seed: int) -> None:
     assert tracks(sky(seed, 400)).tracks == ()
+
+
+@pytest.mark.parametrize("seed", (0, 4))
+def test_rows_that_drift_together_are_no_tracks(seed: int) -> None:
+    drift = ndimage.gaussian_filter(np.random.default_rng(seed).normal(0, 1, SHAPE), (2, 100))
+    assert tracks(sky(seed) + 3.0 / drift.std() * drift).tracks == ()
 
 
 def test_columns_of_the_detector_and_nothing_at_all_are_no_tracks() -> None:
