@@ -53,7 +53,9 @@ def add_instrument(source: Path | str) -> Added:
     check_parameters(definition)
     instrument = Instrument(
         name=definition.name, telescope=definition.telescope or "", version=definition.version, utc_offset=definition.utc_offset,
-        pixel_scale=definition.pixel_scale or float("nan"), sky_method="dither" if definition.infrared else None, text=definition.text)
+        pixel_scale=definition.pixel_scale or float("nan"), sky_method="dither" if definition.infrared else None,
+        crosstalk_method="measured" if definition.crosstalk == "correct" else None,
+        night_sky_method="sky" if definition.night_sky_flat == "correct" else None, text=definition.text)
     added = Added(instrument)
     new: list[DBObject] = []
     added.instrument = taken(instrument, added, new)
@@ -61,7 +63,8 @@ def add_instrument(source: Path | str) -> Added:
         taken(chip_of(definition, name, added.instrument), added, new)
     for one in definition.filters:
         taken(Filter(instrument=added.instrument, name=one.name, band=one.band, system=one.system, serial=one.serial or "",
-                     central_wavelength=one.central_wavelength, has_fringes=one.has_fringes), added, new)
+                     central_wavelength=one.central_wavelength, has_fringes=one.has_fringes,
+                     fringes_method="pattern" if one.fringes_are_corrected else None), added, new)
     with instances.current().database.transaction():
         insert([obj.record() for obj in new])
         store_parameters(definition)

@@ -25,11 +25,12 @@ FILE_WORDS = ("instrument", "match", "header", "recognise", "chip", "amplifier",
               "levels", "parameters", "reduced")
 INSTRUMENT_WORDS = ("name", "version", "telescope", "latitude", "longitude", "elevation", "utc_offset", "pixel_scale",
                     "rotation", "parity", "infrared", "dark", "dark_tolerance", "overscan", "date_is", "timescale",
-                    "placeholders", "keep", "checksum", "tiling", *QUANTITIES)
+                    "placeholders", "keep", "checksum", "tiling", "crosstalk", "night_sky_flat", *QUANTITIES)
 HEADER_WORDS = ("date_obs", "exptime", "object", "filter", "ra", "dec", "airmass", "observer", "exposure", "binning",
                 "window", "readout_mode", "chip", "purpose", *QUANTITIES)
 LEVELS = ("bias", "dark", "domeflat", "twilightflat", "science")
 TILING = re.compile(r"rings(:[1-9]\d{0,4})?|healpix:[1-9]\d{0,4}")
+CORRECTIONS = ("leave", "correct")
 PARITIES = {"normal": -1, "mirrored": 1}
 CAMERAS = Path(__file__).parent / "cameras"
 
@@ -60,6 +61,8 @@ class Definition:
     timescale: str = "utc"
     checksum: str = "verify"
     tiling: str = "rings"
+    crosstalk: str = "leave"
+    night_sky_flat: str = "leave"
     placeholders: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     match: tuple[Condition, ...] = ()
@@ -180,7 +183,9 @@ def _read_instrument(head: Table) -> dict[str, Any]:
         "timescale": head.choice("timescale", SCALES, "utc"),
         "checksum": head.choice("checksum", ("verify", "data", "ignore"), "verify"),
         "placeholders": tuple(text.strip().casefold() for text in head.texts("placeholders")),
-        "keep": head.texts("keep"), "tiling": _read_tiling(head)}
+        "keep": head.texts("keep"), "tiling": _read_tiling(head),
+        "crosstalk": head.choice("crosstalk", CORRECTIONS, "leave"),
+        "night_sky_flat": head.choice("night_sky_flat", CORRECTIONS, "leave")}
 
 
 def _read_tiling(head: Table) -> str:

@@ -24,6 +24,7 @@ class FilterDefinition:
     central_wavelength: float | None = None
     aliases: tuple[str, ...] = ()
     has_fringes: bool = False
+    fringes_are_corrected: bool = False
     valid_from: date | None = None
     valid_to: date | None = None
 
@@ -66,14 +67,23 @@ def read_filters(tables: list[Table]) -> tuple[FilterDefinition, ...]:
 
 def _read_filter(table: Table) -> FilterDefinition:
     name = table.required_text("name")
+    fringes = _fringes(table)
     found = FilterDefinition(
         name=name, band=str(table.text("band", name)), system=table.choice("system", SYSTEMS, "AB"),
         serial=table.text("serial"), central_wavelength=table.number("wavelength", low=10.0, high=1.0e6),
-        aliases=table.texts("aliases"), has_fringes=table.truth("fringes"),
+        aliases=table.texts("aliases"), has_fringes=fringes is not False, fringes_are_corrected=fringes == "correct",
         valid_from=_day(table, "valid_from"), valid_to=_day(table, "valid_to"))
     if found.valid_from and found.valid_to and found.valid_from >= found.valid_to:
         raise table.error(f"valid_from {found.valid_from} is not before valid_to {found.valid_to}")
     table.finish(WORDS)
+    return found
+
+
+def _fringes(table: Table) -> bool | str:
+    value: Any = table.take("fringes", False)
+    if value not in (True, False, "correct") or (isinstance(value, int | float) and not isinstance(value, bool)):
+        raise table.error(f"fringes = {value!r} should be true (frames have fringes), \"correct\" (they are taken away) or false")
+    found: bool | str = value
     return found
 
 

@@ -1,4 +1,4 @@
-"""From raw amplifier sections to one chip image: saturation, overscan, linearity, placement.
+"""From raw amplifier sections to one chip image: saturation, overscan, cross talk, linearity, placement.
 
 A chip is read by one or more amplifiers, each in an HDU of its own or in a section of a shared one. `assemble`
 measures the overscan at once, and gives the image of the chip in ADU band by band, as it is asked for: a stack of frames is
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from awe.errors import FitsError, HeaderError, did_you_mean
 from awe.science.amplifier import NO_AMPLIFIER, Amplifier, Section, Spread
 from awe.science.bands import run, together
+from awe.science.crosstalk import without_crosstalk
 from awe.science.overscan import OVERSCAN_OPTIONS, OverscanLevel, overscan_level
 
 _BAND: Final = 256
@@ -41,6 +42,9 @@ class Assembled:
         The raw HDU of each amplifier.
     levels : tuple of OverscanLevel
         What is subtracted from each amplifier.
+    crosstalk : (n, n) array, optional
+        Coefficients, ``[victim, aggressor]``, of the cross talk that is subtracted before linearity is corrected; the whole chip is
+        then kept, since what was read at the same moment lies anywhere on it.
     """
 
     shape: tuple[int, int]
@@ -48,10 +52,11 @@ class Assembled:
     overscan: str
     raws: tuple[Any, ...]
     levels: tuple[OverscanLevel, ...]
+    crosstalk: NDArray[np.float64] | None = None
 
     def __getitem__(self, rows: slice) -> NDArray[np.float32]:
         """Rows of `data`, (n, nx) float32."""
-        if "_planes" in self.__dict__:
+        if self.crosstalk is not None or "_planes" in self.__dict__:
             return self._planes[0][rows]
         y0, y1, _ = rows.indices(self.shape[0])
         data = np.empty((max(0, y1 - y0), self.shape[1]), np.float32)
@@ -87,10 +92,21 @@ class Assembled:
             self._fill(y0, y1, data[y0:y1], saturated[y0:y1])
 
         run(fill, self.shape[0], _BAND)
+        if self.crosstalk is not None:
+            data = without_crosstalk(data, self.amplifiers, self.crosstalk)
+            for one in self.amplifiers:
+                place = _slices(one.position)
+                data[place] = linearise(data[place], one.linearity)
         return data, saturated
+
+    def without_crosstalk(self, coefficients: NDArray[np.float64]) -> Assembled:
+        """The same chip with its cross talk subtracted, before linearity is corrected."""
+        return dataclasses.replace(self, crosstalk=coefficients)
 
     def band(self, y0: int, y1: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Rows of `data` and of `saturated`, made anew."""
+        if self.crosstalk is not None:
+            return self._planes[0][y0:y1], self._planes[1][y0:y1]
         shape = max(0, y1 - y0), self.shape[1]
         data, saturated = np.empty(shape, np.float32), np.empty(shape, np.bool_)
         self._fill(y0, y1, data, saturated)
@@ -105,7 +121,8 @@ class Assembled:
             first, last = max(y0, one.position[0]), min(y1, one.position[1])
             if first < last:
                 place = slice(first - y0, last - y0), slice(*one.position[2:])
-                _read(one, raw, level, first - one.position[0], last - one.position[0], data[place],
+                unchanged = one if self.crosstalk is None else dataclasses.replace(one, linearity=None)
+                _read(unchanged, raw, level, first - one.position[0], last - one.position[0], data[place],
                       None if saturated is None else saturated[place])
 
     def spread(self, values: Sequence[float]) -> Spread:

@@ -153,6 +153,43 @@ def reweigh(calibrated: Calibrated, mask: NDArray[np.uint16]) -> Calibrated:
     return dataclasses.replace(calibrated, mask=joined, weight=weight)
 
 
+def subtract(calibrated: Calibrated, data: NDArray[Any], variance: NDArray[Any], mask: NDArray[np.uint16]) -> Calibrated:
+    """Return a frame less an image of what lies above it (sky, fringes), which adds its own variance and mask.
+
+    Parameters
+    ----------
+    calibrated : Calibrated
+    data, variance : (ny, nx) arrays
+        Electrons and their square, as the frame.
+    mask : (ny, nx) uint16
+    """
+    weight = np.where(calibrated.weight > 0, 1.0 / (1.0 / np.maximum(calibrated.weight, 1e-30) + variance), 0.0).astype(np.float32)
+    return dataclasses.replace(calibrated, data=calibrated.data - data, variance=calibrated.variance + variance, weight=weight,
+                               mask=calibrated.mask | mask, unlit=calibrated.unlit + variance)
+
+
+def divide(calibrated: Calibrated, data: NDArray[Any], variance: NDArray[Any], mask: NDArray[np.uint16]) -> Calibrated:
+    """Return a frame divided by a further flat; where that has no value the frame is left, and the mask says so.
+
+    Parameters
+    ----------
+    calibrated : Calibrated
+    data, variance : (ny, nx) arrays
+        Dimensionless, about 1.
+    mask : (ny, nx) uint16
+        Bits where the flat has no value.
+    """
+    usable = (data > 0) & (mask & np.uint16(NO_WEIGHT) == 0)
+    share = np.where(usable, np.float32(1) / np.where(usable, data, np.float32(1)), np.float32(1)).astype(np.float32)
+    own = np.where(usable, variance, np.float32(0)).astype(np.float32)
+    pixels = calibrated.data * share
+    sky = np.float32(calibrated.sky) ** 2 * own * share**2
+    weight = np.where(calibrated.weight > 0, 1.0 / (share**2 / np.maximum(calibrated.weight, 1e-30) + sky), 0.0).astype(np.float32)
+    divided = dataclasses.replace(calibrated, data=pixels, variance=(calibrated.variance + pixels**2 * own) * share**2, weight=weight,
+                                  unlit=calibrated.unlit * share**2 + sky)
+    return reweigh(divided, np.where(usable, np.uint16(0), mask | np.uint16(_BAD)).astype(np.uint16))
+
+
 def sky_level(data: NDArray[Any], mask: NDArray[Any] | None = None) -> float:
     """Return the median of the good pixels, at most about a million of them (evenly drawn); 0 without any."""
     step = max(1, int((data.size / 1e6) ** 0.5))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from awe.science.amplifier import Amplifier
 from awe.science.imstat import clipped
 from awe.science.lowpass import lowpass
+from awe.science.mask import Bit
 from awe.science.objectmask import object_mask
 from awe.science.readout import in_read_order
 
@@ -115,6 +116,26 @@ def without_crosstalk(image: NDArray[Any], amplifiers: Sequence[Amplifier], coef
             if victim != aggressor and factor:
                 ny, nx = (min(pair) for pair in zip(place.shape, signal.shape, strict=True))
                 place[:ny, :nx] -= np.float32(factor) * signal[:ny, :nx]
+    return result
+
+
+def polluted(before: NDArray[Any], after: NDArray[Any], amplifiers: Sequence[Amplifier], limits: Sequence[float]) -> NDArray[np.uint16]:
+    """Return a mask plane with the CROSSTALK bit where a correction exceeds a limit.
+
+    Parameters
+    ----------
+    before, after : (ny, nx) arrays
+        The assembled chip without and with the correction, ADU; NaN is not marked.
+    amplifiers : sequence of Amplifier
+    limits : sequence of float
+        One an amplifier, ADU: its read noise.
+    """
+    result = np.zeros(before.shape, np.uint16)
+    for one, limit in zip(amplifiers, limits, strict=True):
+        y0, y1, x0, x1 = one.position
+        with np.errstate(invalid="ignore"):
+            far = np.abs(after[y0:y1, x0:x1] - before[y0:y1, x0:x1]) > limit
+        result[y0:y1, x0:x1][far] = np.uint16(Bit.CROSSTALK)
     return result
 
 

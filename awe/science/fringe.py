@@ -99,7 +99,7 @@ def fringe_frame(frames: Sequence[NDArray[Any]], masks: Sequence[NDArray[Any] | 
                    _in_common(*(combine(stack[half::2], clip=clip, masks=hidden[half::2], method="median").data for half in (0, 1))))
 
 
-def fringe_scale(data: NDArray[Any], pattern: NDArray[Any], mask: NDArray[Any] | None = None, low: float = 1.0, high: float = 10.0,
+def fringe_scale(data: NDArray[Any], pattern: NDArray[Any], mask: NDArray[Any] | None = None, low: float = 1.0, high: float = 15.0,
                  background: float = 64.0, clip: float = 3.0) -> FringeScale:
     """Return how much of a pattern a frame holds.
 
@@ -112,7 +112,8 @@ def fringe_scale(data: NDArray[Any], pattern: NDArray[Any], mask: NDArray[Any] |
     mask : (ny, nx) array, optional
         Pixels where it is not 0 take no part: bad ones, and objects.
     low, high : float
-        Only pixels are used where the pattern is between so many of its robust standard deviations from 0, either way.
+        Only pixels are used where the pattern is between so many times the median of its absolute values from 0, either way; by
+        default the stronger half.
     background : float
         Scale of what is smooth, pixels; the same as the pattern was made with.
     clip : float
@@ -125,7 +126,7 @@ def fringe_scale(data: NDArray[Any], pattern: NDArray[Any], mask: NDArray[Any] |
     """
     hidden = ~np.isfinite(data) if mask is None else ~np.isfinite(data) | (mask != 0)
     rest = data - lowpass(data, background, hidden)
-    strength = MAD_TO_SIGMA * float(np.median(np.abs(pattern[pattern != 0]))) if (pattern != 0).any() else 0.0
+    strength = float(np.median(np.abs(pattern[pattern != 0]))) if (pattern != 0).any() else 0.0
     used = ~hidden & (np.abs(pattern) >= low * strength) & (np.abs(pattern) <= high * strength) & (pattern != 0)
     y, x = rest[used].astype(np.float64), pattern[used].astype(np.float64)
     if y.size < 100:

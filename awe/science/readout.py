@@ -43,9 +43,9 @@ def in_read_order(image: NDArray[Any], amplifier: Amplifier) -> NDArray[Any]:
     """
     y0, y1, x0, x1 = amplifier.position
     backwards_y, backwards_x = reads_backwards(amplifier)
-    step_y = -1 if amplifier.flip_y != backwards_y else 1
-    step_x = -1 if amplifier.flip_x != backwards_x else 1
-    return image[y0:y1, x0:x1][::step_y, ::step_x]
+    place = image[y0:y1, x0:x1][::-1 if amplifier.flip_y else 1, ::-1 if amplifier.flip_x else 1]
+    raw = place.T if amplifier.transpose else place
+    return raw[::-1 if backwards_y else 1, ::-1 if backwards_x else 1]
 
 
 def trailing_columns(raw: NDArray[Any], amplifier: Amplifier) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:

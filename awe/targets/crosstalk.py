@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,7 @@ class CrossTalk(Calibration):
     validity = (90.0, 90.0)
 
     readout_mode = key(str, "binning, window, speed")
+    method = key(str, "how it is measured: measured, from bright stars")
     raws = depends_on_many(RawScienceFrame, "exposures of one night", same=("instrument", "chip", "readout_mode"), within="night",
                            at_least=1, at_most=12)
     bias = depends_on(MasterBias, "subtracted")
@@ -49,18 +52,34 @@ class CrossTalk(Calibration):
         if not np.isfinite(found.coefficients[~np.eye(self.n_amplifiers, dtype=bool)]).any():
             raise PermanentError(f"nothing on the {len(frames)} exposures of {self.chip.name} is {self.threshold:g} ADU above the sky; "
                                  "lower CrossTalk.threshold, or take exposures with brighter stars")
-        sure = np.nan_to_num(np.where(np.abs(found.coefficients) > 5 * found.errors, found.coefficients, 0.0)).ravel()
+        sure = certain(found.coefficients, found.errors).ravel()
         self.largest = float(sure[np.argmax(np.abs(sure))])
         self.coefficients, self.errors = as_rows(found.coefficients), as_rows(found.errors)
+
+    @classmethod
+    def complete(cls, keys: Mapping[str, Any], at: int | None) -> dict[str, Any]:
+        """There is one method."""
+        return {**keys, "method": keys.get("method") or "measured"}
 
     @property
     def matrix(self) -> NDArray[np.float64]:
         """The coefficients, [victim, aggressor]; NaN where nothing bright enough was seen."""
         return np.array(json.loads(self.coefficients), np.float64)
 
+    @property
+    def correction(self) -> NDArray[np.float64]:
+        """The coefficients that are taken off frames: those that are five times their error; a lesser one would add more than it takes."""
+        return certain(self.matrix, np.array(json.loads(self.errors), np.float64))
+
     def inspect(self) -> object:
         """The coefficients as a picture, in parts in a million."""
         return matrix_figure(self, self.matrix * 1e6, "aggressor", "victim", "ppm")
+
+
+def certain(coefficients: NDArray[np.float64], errors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The coefficients that are five times their error, either way; 0 where they are not, or are unknown."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.nan_to_num(np.where(np.abs(coefficients) > 5 * errors, coefficients, 0.0)))
 
 
 def as_rows(matrix: NDArray[np.float64]) -> str:

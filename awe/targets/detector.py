@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from awe.persist.declare import depends_on, parameter
+from awe.science.assemble import Assembled
 from awe.science.calibrate import Calibrated, calibrate
 from awe.science.dark import scale_dark
 from awe.science.mask import Bit
@@ -38,7 +39,7 @@ class DetectorFrame(BaseFrame):
         """Bring one raw frame to electrons, with the calibrations of this object."""
         bias: MasterBias = self.bias  # type: ignore[attr-defined]
         flat: MasterFlat = self.flat  # type: ignore[attr-defined]
-        assembled = raw.assembled(bias.overscan_used)
+        assembled = self.assembled(raw)
         if bias.overscan_used != "none" and assembled.without_overscan:
             self.raise_flag(Flag.NO_OVERSCAN)
         gain = gains(self, assembled, self.gain)  # type: ignore[attr-defined]
@@ -47,6 +48,11 @@ class DetectorFrame(BaseFrame):
         return calibrate(assembled, bias.image.data, rate, raw.exptime, flat.image.data, gain,
                          read_noises(assembled, bias.read_noise, gain), [mask for mask in masks if mask is not None],
                          bias.image.variance, rate_variance, flat.image.variance)
+
+    def assembled(self, raw: RawScienceFrame) -> Assembled:
+        """The chip as one image in ADU, with the overscan option of the bias."""
+        bias: MasterBias = self.bias  # type: ignore[attr-defined]
+        return raw.assembled(bias.overscan_used)
 
     def dark_for(self, raw: RawScienceFrame) -> tuple[NDArray[Any] | None, NDArray[Any] | None, NDArray[Any] | None]:
         """Rate, variance and mask of the dark for one frame; None where there is no dark, or none of its time where that matters."""

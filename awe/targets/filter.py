@@ -16,3 +16,4 @@ class Filter(DBObject):
     serial = attribute(str, "serial number of the piece of glass")
     central_wavelength = attribute(float, "central wavelength", unit="nm")
     has_fringes = attribute(bool, "whether frames show fringes", default=False)
+    fringes_method = attribute(str, "how fringes are taken away: pattern; none where they are left in the frames")

@@ -70,6 +70,8 @@ class Flag(enum.IntFlag):
     """The noise of the flats is not that of photons alone; a stated gain is used rather than the measured one."""
     PARTLY_DEAD = 1 << 42
     """More than a quarter of the pixels is of no use: a dead amplifier, a chip half covered, most of it saturated."""
+    NOT_CORRECTED = 1 << 43
+    """Cross talk, fringes or the flat on large scales should be corrected by the instrument file, and what that needs could not be had."""
     PARITY_DIFFERS = 1 << 48
     """The sky is mirrored where the instrument file says it is not, or the other way round."""
     UNCLIPPED = 1 << 52

@@ -25,6 +25,8 @@ class Instrument(DBObject):
     utc_offset = attribute(float, "local time minus UTC, no summer time", unit="h")
     pixel_scale = attribute(float, "nominal size of an unbinned pixel", unit="arcsec")
     sky_method = attribute(str, "how the sky is measured: dither in the infrared; none where it is left in the frames")
+    crosstalk_method = attribute(str, "how cross talk is taken away: measured; none where it is left in the frames")
+    night_sky_method = attribute(str, "how flats are corrected on large scales: sky; none where they are left")
     text = attribute(str, "the instrument file")
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from awe.dataflow.limits import Limit
-from awe.persist.declare import attribute, depends_on, key, parameter
+from awe.persist.declare import attribute, depends_on, parameter
 from awe.persist.types import to_microseconds
 from awe.science.bleeding import bleeding
 from awe.science.calibrate import Calibrated, reweigh
@@ -15,8 +15,7 @@ from awe.science.cosmic import cosmic_rays
 from awe.science.mask import NO_WEIGHT, Bit
 from awe.science.tracks import tracks
 from awe.targets.coldpixelmap import ColdPixelMap
-from awe.targets.detector import DetectorFrame
-from awe.targets.filter import Filter
+from awe.targets.correctedframe import CorrectedFrame
 from awe.targets.flags import DEAD, Flag
 from awe.targets.gainlinearity import GainLinearity
 from awe.targets.hotpixelmap import HotPixelMap
@@ -24,19 +23,15 @@ from awe.targets.image import Image
 from awe.targets.masterbias import MasterBias
 from awe.targets.masterdark import MasterDark
 from awe.targets.masterflat import MasterFlat
-from awe.targets.raw import RawScienceFrame
 from awe.targets.skyframe import SkyFrame
 
 
-class ReducedScienceFrame(DetectorFrame):
+class ReducedScienceFrame(CorrectedFrame):
     """One chip of one exposure, calibrated: electrons, inverse-variance weight, variance, mask."""
 
     version = 4
     plan_number = "632"
 
-    filter = depends_on(Filter, "the filter", key=True)
-    exposure = key(str, "name of the exposure")
-    raw = depends_on(RawScienceFrame, "the exposure as it was read out", same=("instrument", "chip", "exposure"))
     bias = depends_on(MasterBias, "subtracted", same=("instrument", "chip", "raw.readout_mode"))
     gain = depends_on(GainLinearity, "measured gain", same=("instrument", "chip", "raw.readout_mode"), optional=True)
     dark = depends_on(MasterDark, "subtracted", same=("instrument", "chip", "raw.readout_mode"), optional=True)
@@ -74,10 +69,8 @@ class ReducedScienceFrame(DetectorFrame):
     limits = (Limit("bad_fraction", flag=Flag.TOO_MANY_BAD_PIXELS, at_most=0.9),)
 
     def make(self) -> None:
-        frame = self.calibrated(self.raw)
+        frame = self.corrected()
         self.sky_level = frame.sky
-        if self.sky is not None:
-            frame = self.without_sky(frame)
         if self.bleeding:
             frame = self.without_bleeding(frame)
         if self.cosmic_rays:
@@ -87,18 +80,10 @@ class ReducedScienceFrame(DetectorFrame):
         self.describe_frame(frame)
         self.image = Image(frame.data, frame.variance, frame.weight, frame.mask, cards=self.cards())
 
-    def without_sky(self, frame: Calibrated) -> Calibrated:
-        """The frame less its sky frame, which adds its own variance."""
-        sky = self.sky.image
-        assert sky.mask is not None and sky.variance is not None
-        variance = frame.variance + sky.variance
-        weight = np.where(frame.weight > 0, 1.0 / (1.0 / np.maximum(frame.weight, 1e-30) + sky.variance), 0.0).astype(np.float32)
-        return Calibrated(frame.data - sky.data, variance, weight, frame.mask | sky.mask, frame.sky, frame.gain, frame.read_noise,
-                          frame.unlit + sky.variance)
-
     def without_cosmics(self, frame: Calibrated) -> Calibrated:
         """The frame with cosmic rays masked; they are judged by all noise there is, that of the dark charge included."""
-        found = cosmic_rays(frame.data, mask=frame.mask, flat=self.flat.image.data, unlit=frame.unlit,
+        flat = self.flat.image.data if self.night_sky is None else self.flat.image.data * self.night_sky.image.data
+        found = cosmic_rays(frame.data, mask=frame.mask, flat=flat, unlit=frame.unlit,
                             background=frame.sky if self.sky is not None else 0.0, threshold=self.cosmic_threshold,
                             object_limit=self.cosmic_object_limit, neighbour_fraction=self.cosmic_neighbour_fraction,
                             star_fwhm=self.star_fwhm)
