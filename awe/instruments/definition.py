@@ -25,7 +25,7 @@ FILE_WORDS = ("instrument", "match", "header", "recognise", "chip", "amplifier",
               "levels", "parameters", "reduced")
 INSTRUMENT_WORDS = ("name", "version", "telescope", "latitude", "longitude", "elevation", "utc_offset", "pixel_scale",
                     "rotation", "parity", "infrared", "dark", "dark_tolerance", "overscan", "date_is", "timescale",
-                    "placeholders", "keep", "checksum", "tiling", "crosstalk", "night_sky_flat", *QUANTITIES)
+                    "placeholders", "keep", "checksum", "tiling", "crosstalk", "night_sky_flat", "illumination", *QUANTITIES)
 HEADER_WORDS = ("date_obs", "exptime", "object", "filter", "ra", "dec", "airmass", "observer", "exposure", "binning",
                 "window", "readout_mode", "chip", "purpose", *QUANTITIES)
 LEVELS = ("bias", "dark", "domeflat", "twilightflat", "science")
@@ -63,6 +63,7 @@ class Definition:
     tiling: str = "rings"
     crosstalk: str = "leave"
     night_sky_flat: str = "leave"
+    illumination: str = "leave"
     placeholders: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     match: tuple[Condition, ...] = ()
@@ -185,7 +186,8 @@ def _read_instrument(head: Table) -> dict[str, Any]:
         "placeholders": tuple(text.strip().casefold() for text in head.texts("placeholders")),
         "keep": head.texts("keep"), "tiling": _read_tiling(head),
         "crosstalk": head.choice("crosstalk", CORRECTIONS, "leave"),
-        "night_sky_flat": head.choice("night_sky_flat", CORRECTIONS, "leave")}
+        "night_sky_flat": head.choice("night_sky_flat", CORRECTIONS, "leave"),
+        "illumination": head.choice("illumination", CORRECTIONS, "leave")}
 
 
 def _read_tiling(head: Table) -> str:

@@ -16,6 +16,7 @@ from awe.targets.gainlinearity import GainLinearity
 from awe.targets.gastrometric import GAstrometric
 from awe.targets.gastromsourcelist import GAstromSourceList
 from awe.targets.hotpixelmap import HotPixelMap
+from awe.targets.illuminationcorrection import IlluminationCorrection
 from awe.targets.imstat import Imstat
 from awe.targets.instrument import Instrument
 from awe.targets.masterbias import MasterBias
@@ -62,6 +63,7 @@ __all__ = [
     "GAstrometric",
     "GainLinearity",
     "HotPixelMap",
+    "IlluminationCorrection",
     "Imstat",
     "Instrument",
     "MasterBias",

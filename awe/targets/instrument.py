@@ -27,6 +27,7 @@ class Instrument(DBObject):
     sky_method = attribute(str, "how the sky is measured: dither in the infrared; none where it is left in the frames")
     crosstalk_method = attribute(str, "how cross talk is taken away: measured; none where it is left in the frames")
     night_sky_method = attribute(str, "how flats are corrected on large scales: sky; none where they are left")
+    illumination_method = attribute(str, "how the response to stars is corrected: stars; none where it is left as flats say")
     text = attribute(str, "the instrument file")
 
     @property

@@ -9,7 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from awe.catalogues.column import Column
 from awe.catalogues.match import match
+from awe.catalogues.parquet import SourceFile
+from awe.catalogues.table import SourceTable
+from awe.dataflow.lifecycle import Content
 from awe.dataflow.limits import Limit
 from awe.errors import PermanentError
 from awe.persist.declare import attribute, depends_on, key, parameter
@@ -25,6 +29,7 @@ from awe.targets.frame import Product
 from awe.targets.instrument import Instrument
 from awe.targets.reduced import ReducedScienceFrame
 from awe.targets.referencecatalogue import ReferenceCatalogue
+from awe.targets.sourcetable import table_bytes
 
 #: Zero point of the reference frame of a field, where nothing better is known.
 ARBITRARY = 25.0
@@ -40,10 +45,23 @@ WIDE = 3
 TYPICAL_FWHM = 3.0
 
 
+#: What is kept of each star of a frame.
+COLUMNS = (
+    Column("x", "pix", "pos.cartesian.x;instr.det", "windowed centre along x, 1-based"),
+    Column("y", "pix", "pos.cartesian.y;instr.det", "windowed centre along y, 1-based"),
+    Column("ra", "deg", "pos.eq.ra;meta.main", "right ascension, ICRS"),
+    Column("dec", "deg", "pos.eq.dec;meta.main", "declination, ICRS"),
+    Column("magnitude", "mag", "phot.mag", "magnitude of the total flux at the zero point of the frame"),
+    Column("error", "mag", "stat.error;phot.mag", "its standard error, and that of the reference where there is one"),
+    Column("residual", "mag", "phot.mag;arith.diff", "magnitude of the reference minus that of the star; NaN for none"),
+    Column("used", "", "meta.code", "1 where the zero point was fitted to it, else 0", "int16"),
+)
+
+
 class Stars(NamedTuple):
     """Positions of stars, their fluxes in an aperture and in a wide one, and the part of the total flux in the first.
 
-    That part, and its error, are NaN where no star tells.
+    `x` and `y` are their places on the chip, 0-based. That part, and its error, are NaN where no star tells.
     """
 
     ra: NDArray[Any]
@@ -55,6 +73,8 @@ class Stars(NamedTuple):
     aperture: float
     aperture_fraction: float
     fraction_error: float
+    x: NDArray[Any]
+    y: NDArray[Any]
 
     @property
     def grows_surely(self) -> bool:
@@ -80,7 +100,7 @@ class PhotometricParameters(Product):
     """
 
     plan_number = "563+564"
-    version = 3
+    version = 4
 
     instrument = depends_on(Instrument, "the camera", key=True)
     chip = depends_on(Chip, "the detector", key=True)
@@ -149,6 +169,7 @@ class PhotometricParameters(Product):
         if not found.ok:
             raise PermanentError(f"photometry of {self.exposure} {self.chip.name} in {band}: {found.reason}; "
                                  f"{len(mine)} of {len(stars.ra)} stars are in {self.refcat}")
+        self.keep(stars, *stars.total(), mine, errors[theirs], found)
         return replace(found, error=math.hypot(found.error, stars.growth_error))
 
     # ------------------------------------------------------------------ relative
@@ -175,10 +196,36 @@ class PhotometricParameters(Product):
                            clip=self.sigma_clip, least_snr=self.minimum_snr)
         if not found.ok:
             return ZeroPoint(base, math.nan, math.nan, 0, reason="too few stars in common: as sensitive as the reference frame")
+        self.keep(mine, flux, error, pairs.first, spread, found)
         grown = math.hypot(mine.growth_error, theirs.growth_error) if sure else 0.0
         return replace(found, error=math.hypot(found.error, grown))
 
     # ------------------------------------------------------------------ both
+
+    def keep(self, stars: Stars, flux: NDArray[Any], error: NDArray[Any], matched: NDArray[np.intp], errors: NDArray[Any],
+             found: ZeroPoint) -> None:
+        """Keep what each star of the frame says of the zero point, with its place on the chip."""
+        noise, residual, used = POGSON * error / flux, np.full(len(flux), np.nan), np.zeros(len(flux), np.int16)
+        noise[matched] = np.hypot(noise[matched], np.nan_to_num(errors))
+        residual[matched], used[matched[found.used]] = found.residuals, 1
+        magnitude = found.value - 2.5 * np.log10(flux / self.reduced.exptime)
+        arrays = {"x": stars.x + 1.0, "y": stars.y + 1.0, "ra": stars.ra, "dec": stars.dec, "magnitude": magnitude, "error": noise,
+                  "residual": residual, "used": used}
+        self._table = SourceTable.from_arrays(arrays, COLUMNS, ra="ra", dec="dec")
+
+    def contents(self) -> dict[str, Content]:
+        """The stars with their residuals; nothing of frames that took their zero point over."""
+        table = self.__dict__.get("_table")
+        return {} if table is None else {"residuals": Content(table_bytes(table), ".parquet")}
+
+    def has_residuals(self) -> bool:
+        """Whether its zero point was fitted to stars."""
+        return "residuals" in self.files()
+
+    def residuals(self) -> SourceTable:
+        """The stars of the frame and their residuals."""
+        with SourceFile(self.path("residuals")) as file:
+            return file.read()
 
     def own_stars(self) -> Stars:
         """The stars of the frame itself."""
@@ -203,4 +250,5 @@ class PhotometricParameters(Product):
         good = alone if np.count_nonzero(alone) >= 10 else good & (np.asarray(found["FLAGS"]) & FLAWED <= NEIGHBOURS)
         ra, dec = wcs.pixel_to_sky(x[good], y[good])
         wide, wide_error = (np.asarray(found[f"{name}_APER{WIDE + 1}"], np.float64)[good] * area[good] for name in ("FLUX", "FLUXERR"))
-        return Stars(ra, dec, (flux * area)[good], (error * area)[good], wide, wide_error, radii[2], fraction, uncertainty)
+        return Stars(ra, dec, (flux * area)[good], (error * area)[good], wide, wide_error, radii[2], fraction, uncertainty,
+                     x[good], y[good])

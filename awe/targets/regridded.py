@@ -22,6 +22,7 @@ from awe.targets.filter import Filter
 from awe.targets.flags import Flag
 from awe.targets.frame import BaseFrame
 from awe.targets.gastrometric import GAstrometric
+from awe.targets.illuminationcorrection import IlluminationCorrection
 from awe.targets.image import Image
 from awe.targets.instrument import Instrument
 from awe.targets.photometricparameters import PhotometricParameters
@@ -45,6 +46,10 @@ class RegriddedFrame(BaseFrame):
     photometry = depends_on(PhotometricParameters, "its zero point")
     gastrometric = depends_on(GAstrometric, "the solution of all frames of the field", optional=True,
                               same=("instrument", "filter", "object=reduced.raw.object", "mode=global_mode"))
+
+    illumination = depends_on(IlluminationCorrection, "divided out, where the instrument file says `illumination = \"correct\"`",
+                              same=("instrument", "chip", "filter", "readout_mode=reduced.raw.readout_mode",
+                                    "method=instrument.illumination_method"), optional=True)
 
     astrometric_solution = parameter("local", "where it is: by its own solution, or by that of all frames of the field",
                                      choices=("local", "global"), was="local")
@@ -76,12 +81,21 @@ class RegriddedFrame(BaseFrame):
         self.scale = self.pixel_scale or self.nominal_scale()
         self.flux_scale = float(10.0 ** (0.4 * (self.target_zero_point - self.photometry.zero_point)) / self.reduced.exptime)
         found = regrid(image.data, image.variance, image.mask, wcs, self.tile, self.scale, weight=image.weight,
-                       background=self.sky_of(image), area=relative_area(wcs, image.data.shape), flux_scale=self.flux_scale,
+                       background=self.sky_of(image), area=self.factor(wcs, image.data.shape), flux_scale=self.flux_scale,
                        method=self.resample_type)
         self.x0, self.y0 = found.window.x0, found.window.y0
         self.seeing, self.noise_ratio, self.wcs_error = self.astrometry.seeing, found.noise_ratio, found.wcs_error
         self.quality_flags = (self.quality_flags or 0) | carried(self.astrometry) | carried(self.photometry)
         self.image = Image(found.data, found.variance, found.weight, found.mask, cards=self.cards(found.window))
+
+    def factor(self, wcs: Wcs, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        """What the fluxes of pixels are multiplied by: their size on the sky, over the response that the flat missed."""
+        area = relative_area(wcs, shape)
+        if self.illumination is not None:
+            return np.asarray(area / self.illumination.of_flat(self.reduced.flat), np.float32)
+        if self.instrument.illumination_method:
+            self.raise_flag(Flag.NOT_CORRECTED)
+        return area
 
     def solution(self) -> Wcs:
         """The WCS of the frame; its own, with a flag, where a global one is wanted and there is none."""

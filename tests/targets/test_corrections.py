@@ -6,15 +6,16 @@ import shutil
 import numpy as np
 
 from awe.ingest import add_instrument
-from awe.targets import Filter, Flag, Instrument, ReducedScienceFrame
+from awe.targets import CoaddFrame, Filter, Flag, IlluminationCorrection, Instrument, ReducedScienceFrame
 from tests.targets import walk
 
 CLASSES = ("CrossTalk", "NightSkyFlat", "FringeFrame")
 
 
 def asking(text: str) -> str:
-    """The instrument file with all three corrections asked for."""
-    changed = text.replace('dark = "scaled"', 'dark = "scaled"\ncrosstalk = "correct"\nnight_sky_flat = "correct"')
+    """The instrument file with all corrections asked for."""
+    words = "".join(f'\n{word} = "correct"' for word in ("crosstalk", "night_sky_flat", "illumination"))
+    changed = text.replace('dark = "scaled"', f'dark = "scaled"{words}')
     return changed.replace('[[filter]]\n', '[[filter]]\nfringes = "correct"\n')
 
 
@@ -37,5 +38,11 @@ def test_corrections_are_made_where_they_are_asked_for(ingested, tmp_path):
         again = frame.calibrated(frame.raw).data / frame.night_sky.image.data - np.float32(frame.fringe_scale) * frame.fringes.image.data
         good = frame.image.mask == 0
         assert np.allclose(frame.image.data[good], again[good], rtol=1e-5)
+        seen = IlluminationCorrection.get(chip="ccd53")
+        assert seen.n_frames == 3 and seen.n_other_flats == 0 and seen.n_stars > 30
+        assert seen.spread < 6 * 2.2 * float(np.sqrt(seen.image.variance.max())), "the simulated flats miss nothing"
+        table = seen.photometry[0].residuals()
+        assert np.nanstd(np.asarray(table["residual"])[np.asarray(table["used"]) > 0]) < 0.2 and len(table) > 20
+        assert "IlluminationCorrection" in str(CoaddFrame.plan(object=walk.FIELD))
     finally:
         instance.close()
