@@ -12,7 +12,7 @@ from awe.instruments.table import Table
 
 Quantity = float | str | None
 
-FLIPS = ("none", "x", "y", "xy")
+FLIPS = ("none", "x", "y", "xy", "transpose", "transpose x", "transpose y", "transpose xy")
 SECTIONS = ("data", "overscan", "prescan", "overscan_y")
 QUANTITIES = ("gain", "read_noise", "saturation")
 AMPLIFIER_WORDS = ("name", "hdu", *SECTIONS, "position", "flip", *QUANTITIES, "linearity")

@@ -102,16 +102,20 @@ def _amplifier(file: FitsFile, chip: ChipDefinition, amplifier: AmplifierDefinit
             raise HeaderError(f"amplifier {amplifier.name}: {word} {section} reaches beyond the image of "
                               f"{shape[1]}x{shape[0]} pixels in HDU {hdu.index}")
     data = sections["data"] or _remaining(amplifier, shape)
-    position = _position(amplifier, chip, source, data)
-    if position.shape != data.shape:
-        raise HeaderError(f"amplifier {amplifier.name}: data {data} does not have the size of its position {position}")
     flip = amplifier.flip
+    turned = flip is not None and flip.startswith("transpose")
+    light = Section(data.x0, data.x1, data.y0, data.y1) if turned else data
+    position = _position(amplifier, chip, source, light)
+    if position.shape != light.shape:
+        raise HeaderError(f"amplifier {amplifier.name}: data {data} does not have the size of its position {position}"
+                          + (", turned by transpose" if turned else ""))
     return {
         "name": amplifier.name, "hdu": hdu.index, "data": data.as_list(),
         **{word: None if (s := sections[word]) is None else s.as_list() for word in SECTIONS[1:]},
         "position": position.as_list(),
         "flip_x": position.flip_x if flip is None else "x" in flip,
         "flip_y": position.flip_y if flip is None else "y" in flip,
+        **({"transpose": True} if turned else {}),
         **{word: _quantity(getattr(amplifier, word), word, source, definition)
            for word in ("gain", "read_noise", "saturation")},
         "linearity": None if amplifier.linearity is None else list(amplifier.linearity)}

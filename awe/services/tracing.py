@@ -85,5 +85,7 @@ def in_file(amplifiers: Iterable[dict[str, Any]], x: float, y: float) -> str:
                 down = y1 - y0 - 1 - down
             if one.get("flip_x"):
                 across = x1 - x0 - 1 - across
+            if one.get("transpose"):
+                down, across = across, down
             return f"amplifier {one['name']}, HDU {one['hdu']}, pixel {one['data'][2] + across + 1}, {one['data'][0] + down + 1}"
     return "beyond the chip"

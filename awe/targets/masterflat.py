@@ -8,6 +8,7 @@ from awe.dataflow.stamps import AS_LEAD
 from awe.errors import PermanentError
 from awe.persist.declare import attribute, depends_on, key, parameter
 from awe.science.flat import master_flat, normalise
+from awe.science.lamp import without_lamp
 from awe.science.mask import Bit
 from awe.targets.calibration import Calibration
 from awe.targets.domeflat import DomeFlat
@@ -36,6 +37,9 @@ class MasterFlat(BaseFrame, Calibration):
     combine_type = parameter("both", "both, or one of them; where only one can be had, that one", choices=("both", "dome", "twilight"))
     smoothing = parameter(48.0, "sigma of the filter that separates high from low", unit="pix", at_least=1.0)
 
+    lamp_degree = parameter(0, "a dome flat that is used alone is freed of a polynomial of this degree: the lamp; 0 leaves it", at_least=0,
+                            at_most=4, was=0)
+
     combined = attribute(str, "what was combined: both, dome or twilight")
 
     limits = (Limit("imstat.flatness", flag=Flag.NOT_FLAT, at_most=2.0),
@@ -52,6 +56,8 @@ class MasterFlat(BaseFrame, Calibration):
             self.raise_flag(Flag.SHAPE_ONLY)
         flat = master_flat(self.dome.as_flat() if self.dome else None, self.twilight.as_flat() if self.twilight else None,
                            self.combined, self.smoothing)
+        if self.combined == "dome" and self.lamp_degree:
+            flat = without_lamp(flat, self.lamp_degree)
         level = self.mosaic.dome_level if self.combined == "dome" else self.mosaic.twilight_level
         found = normalise(flat, float(level))
         if np.mean(found.mask & np.uint16(Bit.BAD | Bit.NO_DATA) != 0) > DEAD:

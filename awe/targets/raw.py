@@ -117,9 +117,12 @@ class RawScienceFrame(RawFrame):
         found = read_wcs(self.wcs_cards) if self.wcs_cards else None
         if found is None:
             return {}
-        y0, y1, x0, x1 = first["data"]
-        py, _, px, _ = first["position"]
-        section = found.trimmed(x0, y0).flipped((y1 - y0, x1 - x0), x=bool(first.get("flip_x")), y=bool(first.get("flip_y")))
+        y0, _, x0, _ = first["data"]
+        py, my, px, mx = first["position"]
+        section = found.trimmed(x0, y0)
+        if first.get("transpose"):
+            section = section.affine([[0.0, 1.0], [1.0, 0.0]], [0.0, 0.0])
+        section = section.flipped((my - py, mx - px), x=bool(first.get("flip_x")), y=bool(first.get("flip_y")))
         return dict(section.trimmed(-px, -py).cards())
 
     def point_by_wcs(self) -> None:

@@ -7,6 +7,8 @@ from astropy.io import fits
 
 from awe.errors import HeaderError
 from awe.instruments import load, open_fits, shipped, translate
+from awe.science.assemble import assemble
+from awe.services.tracing import in_file
 from tests.instruments.conftest import MINIMAL, chip_images, example_text, primary
 
 
@@ -236,6 +238,22 @@ flip = "none"
     first, second = translate(path, load(text))[0].amplifiers
     assert (first["position"], first["flip_y"], first["flip_x"]) == ([0, 8, 0, 5], True, False)
     assert (second["position"], second["flip_x"]) == ([0, 8, 5, 10], False)
+
+
+@pytest.mark.parametrize("flip", ["transpose", "transpose x", "transpose y", "transpose xy"])
+def test_a_chip_on_its_side(tmp_path, flip):
+    text = MINIMAL.replace("size = [10, 8]", f'size = [8, 10]\ndata = "[1:10,1:8]"\noverscan = "[11:12,1:8]"\nflip = "{flip}"')
+    pixels = np.arange(96, dtype=np.int16).reshape(8, 12)
+    path = tmp_path / "m.fits"
+    fits.HDUList([primary(INSTRUME="MINI", FILTER="r"), fits.ImageHDU(pixels)]).writeto(path)
+    (amplifier,) = translate(path, load(text))[0].amplifiers
+    assert (amplifier["position"], amplifier["flip_x"], amplifier["flip_y"]) == ([0, 10, 0, 8], "x" in flip, "y" in flip)
+    light = pixels[:, :10].T
+    turned = light[::-1 if "y" in flip else 1, ::-1 if "x" in flip else 1]
+    assert np.array_equal(assemble({amplifier["hdu"]: pixels}, [amplifier], "none").data, turned)
+    column, row = 3, 7
+    (y,), (x,) = np.where(pixels == turned[row, column])
+    assert in_file([amplifier], column, row).endswith(f"pixel {x + 1}, {y + 1}")
 
 
 def test_one_file_per_chip(write_mini):
