@@ -21,6 +21,7 @@ from awe.targets import (
     CrossTalk,
     FringeFrame,
     GAstrometric,
+    IlluminationCorrection,
     NightSkyFlat,
     ParticleEventRate,
     PsfAnisotropy,
@@ -34,7 +35,7 @@ from awe.targets.instrument import sites
 SEED = 20240311
 FIELD = "FIELD1"
 #: Calibrations that no source list asks for.
-CHECKS = (ChargeTransferEfficiency, CrossTalk, FringeFrame, NightSkyFlat, ParticleEventRate, QuickCheck)
+CHECKS = (ChargeTransferEfficiency, CrossTalk, FringeFrame, IlluminationCorrection, NightSkyFlat, ParticleEventRate, QuickCheck)
 
 
 def simulate(folder: Path, **changes):
