@@ -1,13 +1,15 @@
 """What differs between two objects, and why: parameters, code, or what they were made from, down to where it began."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from awe.errors import QueryError
+from awe.persist import batch
 from awe.persist.declare import Parameter
-from awe.persist.lineage import Everything, card, tell_everything
+from awe.persist.lineage import card
+from awe.persist.making import Making, making_of
 from awe.persist.selector import selector_of
 from awe.persist.value import keys_of, measured
 
@@ -125,33 +127,58 @@ def difference(first: Any, second: Any) -> Difference:
     QueryError
         they are not of one class
     """
-    if type(first) is not type(second):
-        raise QueryError(f"{first!r} and {second!r} are of different classes; only objects of one class can be compared")
-    return Comparison().compare(first, second)
+    return differences([(first, second)])[0]
+
+
+def differences(pairs: Iterable[Pair]) -> list[Difference]:
+    """Compare many pairs: level by level, in a number of statements that depends on how deep they differ and not on how many they are.
+
+    Raises
+    ------
+    QueryError
+        two of a pair are not of one class
+    """
+    comparison = Comparison()
+    found = [comparison.of(*pair) for pair in pairs]
+    batch.remember({id(obj): obj for each in found for obj in (each.first, each.second)}.values())
+    comparison.run()
+    return found
 
 
 class Comparison:
     """Compares pairs of objects, each pair once."""
 
     def __init__(self) -> None:
-        self._done: dict[tuple[int, int], Difference] = {}
+        self._known: dict[tuple[int, int], Difference] = {}
+        self._new: list[Difference] = []
 
-    def compare(self, first: Any, second: Any) -> Difference:
-        """How two objects of one class differ."""
-        found = self._done.get((first.oid, second.oid))
-        if found is not None:
-            return found
-        found = self._done[first.oid, second.oid] = Difference(first, second)
-        if first.oid == second.oid:
-            return found
-        one, other = tell_everything(first), tell_everything(second)
+    def of(self, first: Any, second: Any) -> Difference:
+        """How two objects of one class differ, which `run` finds out."""
+        if type(first) is not type(second):
+            raise QueryError(f"{first!r} and {second!r} are of different classes; only objects of one class can be compared")
+        found = self._known.get((first.oid, second.oid))
+        if found is None:
+            found = self._known[first.oid, second.oid] = Difference(first, second)
+            if first.oid != second.oid:
+                self._new.append(found)
+        return found
+
+    def run(self) -> None:
+        """Compare all pairs that were asked for, and then those of their inputs that differ, until there are no more."""
+        while self._new:
+            level, self._new = self._new, []
+            makings = making_of(obj for each in level for obj in (each.first, each.second))
+            for each in level:
+                self._compare(each, makings[each.first.oid], makings[each.second.oid])
+
+    def _compare(self, found: Difference, one: Making, other: Making) -> None:
+        first, second = found.first, found.second
         found.keys = unequal(keys_of(first), keys_of(second))
         found.measured = unequal(all_measured(first), all_measured(second))
-        found.parameters = unequal(own_parameters(one), own_parameters(other))
+        found.parameters = unequal(own_parameters(first, one), own_parameters(second, other))
         found.code = unequal(flat(one.code), flat(other.code))
         found.files = unequal(*({role: file["sha256"] for role, file in each.files.items()} for each in (one, other)))
         found.inputs = list(self._inputs(one.inputs, other.inputs))
-        return found
 
     def _inputs(self, ours: dict[str, list[Any]], theirs: dict[str, list[Any]]) -> Iterator[InputDifference]:
         for slot in dict.fromkeys([*ours, *theirs]):
@@ -164,7 +191,7 @@ class Comparison:
                 if first is None or second is None:
                     yield InputDifference(slot, first, second)
                 elif first.oid != second.oid and (first.value is None or first.value != second.value):
-                    yield InputDifference(slot, first, second, self.compare(first, second) if type(first) is type(second) else None)
+                    yield InputDifference(slot, first, second, self.of(first, second) if type(first) is type(second) else None)
 
 
 def numbered(objects: list[Any]) -> dict[tuple[bytes, int], Any]:
@@ -189,10 +216,10 @@ def all_measured(obj: Any) -> dict[str, Any]:
     return {**measured(obj), **inner}
 
 
-def own_parameters(everything: Everything) -> dict[str, Any]:
+def own_parameters(obj: Any, made: Making) -> dict[str, Any]:
     """The process parameters an object was made with."""
-    mapping = type(everything.obj).__mapping__
-    return {name: value for name, value in everything.parameters.items() if isinstance(mapping.attributes.get(name), Parameter)}
+    mapping = type(obj).__mapping__
+    return {name: value for name, value in made.parameters.items() if isinstance(mapping.attributes.get(name), Parameter)}
 
 
 def flat(code: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from awe.dataflow.difference import difference
+from awe.dataflow.difference import differences
 from awe.dataflow.node import is_makeable
 from awe.persist.release import Release
 from awe.persist.selector import selector_of
@@ -49,8 +49,8 @@ class Comparison:
         """Where the differences begin, in words; at most so many of the pairs are followed, products that nothing was made from first."""
         found: dict[str, None] = {}
         made = [pair for pair in self.different if is_makeable(type(pair[0]))]
-        for one, other in list(reversed(made or self.different))[:most]:
-            found.update(dict.fromkeys(difference(one, other).causes()))
+        for difference in differences(list(reversed(made or self.different))[:most]):
+            found.update(dict.fromkeys(difference.causes()))
         return list(found)
 
     def lines(self, most: int = 20) -> Iterator[str]:

@@ -2,18 +2,16 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from awe.errors import QueryError
 from awe.persist import batch, tables
-from awe.persist.declare import Parameter, name_of_slot, number_of, slots
 from awe.persist.journal import changes_of
 from awe.persist.load import by_class, read, read_class
+from awe.persist.making import database_of, inputs_of, making_of
 from awe.persist.mapping import Mapped, class_of
 from awe.persist.session import Database
 from awe.persist.value import keys_of
@@ -112,12 +110,16 @@ class Closure:
 
 def made_from(obj: Any) -> dict[str, list[Any]]:
     """The visible objects that `obj` used, by the name of the slot, in order."""
-    return {name: [other for _, other in pairs] for name, pairs in _direct(obj, "target", "input").items()}
+    return inputs_of(database_of(obj), {obj.oid: obj})[obj.oid]
 
 
 def used_by(obj: Any) -> list[Any]:
     """The visible objects that used `obj`, the oldest first."""
-    found = {other.oid: other for pairs in _direct(obj, "input", "target").values() for _, other in pairs}
+    database, edge = database_of(obj), tables.edge.c
+    with database.reading() as connection:
+        targets = connection.scalars(sa.select(edge.target).where(edge.input == obj.oid).distinct()).all()
+    found = read(database, sorted(targets))
+    batch.remember(found.values())
     return [found[oid] for oid in sorted(found)]
 
 
@@ -131,37 +133,13 @@ def descendants(obj: Any) -> Closure:
     return _closure(obj, "input", "target")
 
 
-def _direct(obj: Any, here: str, there: str) -> dict[str, list[tuple[int, Any]]]:
-    database, edge = _database_of(obj), tables.edge.c
-    key = (edge.target, edge.slot, edge.pos)
-    statement = sa.select(*key, edge.input).where(edge[here] == obj.oid).order_by(*key)
-    with database.reading() as connection:
-        rows = connection.execute(statement).all()
-    found = read(database, sorted({getattr(row, there) for row in rows}))
-    batch.remember(found.values())
-    pairs: dict[str, list[tuple[int, Any]]] = {}
-    names = {number_of(name): name for name in slots(type(obj))} if here == "target" else {}
-    for row in rows:
-        other = found.get(getattr(row, there))
-        if other is not None:
-            pairs.setdefault(names.get(row.slot) or name_of_slot(row.slot), []).append((row.pos, other))
-    return {name: pairs[name] for name in [*names.values(), *(set(pairs) - set(names.values()))] if name in pairs}
-
-
 def _closure(obj: Any, here: str, there: str) -> Closure:
-    database = _database_of(obj)
+    database = database_of(obj)
     seen = "" if here == "target" else SEEN.format(visible=database.identity.visible_text("o"), there=there)
     statement = CLOSURE[database.dialect].format(here=here, there=there, seen=seen)
     with database.reading() as connection:
         rows = connection.exec_driver_sql(statement, (obj.oid,)).fetchall()
     return Closure(database, obj.oid, rows, upwards=here == "target")
-
-
-def _database_of(obj: Any) -> Database:
-    if "_row" not in obj.__dict__:
-        raise QueryError(f"{obj!r} is not committed, and has no lineage yet")
-    database: Database = obj.__dict__["_database"]
-    return database
 
 
 @dataclass(frozen=True)
@@ -225,25 +203,10 @@ def card(obj: Any) -> dict[str, Any]:
 
 def tell_everything(obj: Any) -> Everything:
     """Inputs, parameters, code, jobs, files and changes of one object, down to the raw data."""
-    database = _database_of(obj)
+    database, made = database_of(obj), making_of([obj])[obj.oid]
     with database.reading() as connection:
-        return Everything(obj, made_from(obj), _parameters(connection, obj), _code(connection, obj), _jobs(connection, obj),
-                          _files(connection, obj), [_plain_row(row) for row in changes_of(connection, obj.oid, database.moment)])
-
-
-def _parameters(connection: sa.Connection, obj: Any) -> dict[str, Any]:
-    text = connection.scalar(sa.select(tables.parameters.c.json).where(tables.parameters.c.id == obj.params_id))
-    declared = {name: getattr(obj, name) for name, d in type(obj).__mapping__.attributes.items() if isinstance(d, Parameter)}
-    return {**declared, **(json.loads(text) if text else {})}
-
-
-def _code(connection: sa.Connection, obj: Any) -> dict[str, Any]:
-    row = connection.execute(sa.select(tables.recipe).where(tables.recipe.c.id == obj.recipe_id)).one_or_none()
-    if row is None:
-        return {}
-    name = obj.class_name if type(obj).__elsewhere__ else type(obj).__mapping__.name
-    return {"class": name, "version": row.version, "digest": row.digest, "commit": row.git,
-            "libraries": json.loads(row.env)}
+        return Everything(obj, made.inputs, made.parameters, made.code, _jobs(connection, obj), made.files,
+                          [_plain_row(row) for row in changes_of(connection, obj.oid, database.moment)])
 
 
 def _jobs(connection: sa.Connection, obj: Any) -> list[dict[str, Any]]:
@@ -251,14 +214,6 @@ def _jobs(connection: sa.Connection, obj: Any) -> list[dict[str, Any]]:
     columns = (job.c.state, job.c.started, job.c.ended, job.c.host, job.c.pid, user.c.name.label("user"), job.c.reason, job.c.log)
     statement = sa.select(*columns).select_from(job.outerjoin(user, user.c.id == job.c.who)).where(job.c.oid == obj.oid).order_by(job.c.id)
     return [_plain_row(row) for row in connection.execute(statement)]
-
-
-def _files(connection: sa.Connection, obj: Any) -> dict[str, dict[str, Any]]:
-    kept, file = tables.object_file, tables.file
-    statement = sa.select(kept.c.role, kept.c.global_name, kept.c.sha256, file.c.size).select_from(
-        kept.join(file, file.c.sha256 == kept.c.sha256)).where(kept.c.oid == obj.oid).order_by(kept.c.role)
-    return {row.role: {"global_name": row.global_name, "sha256": bytes(row.sha256).hex(), "size": row.size}
-            for row in connection.execute(statement)}
 
 
 def _plain_row(row: Any) -> dict[str, Any]:

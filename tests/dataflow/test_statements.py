@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
+from awe.dataflow.difference import difference, differences
 from awe.dataflow.planner import Planner
 from awe.dataflow.request import Request
 from tests.dataflow.conftest import Observatory, opened
@@ -77,3 +78,21 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_targets(kind,
                     observatory.frame(0, 7, field=f"F{n}")
             counts.append(len(statements(observatory, asked)))
     assert counts[0] == counts[1]
+
+
+def test_nor_do_those_that_tell_how_objects_differ_depend_on_how_many_inputs_they_have(observatory):
+    for field, frames in (("F", FEW), ("G", MANY)):
+        for number in range(frames):
+            observatory.frame(0, 100 + number, field=field)
+    for number in (10, 12):
+        observatory.flat(0, number)
+    before = [Stack.get(field=field) for field in "FG"]
+    replace(RawFlat.select_all())
+    pairs = list(zip(before, [Stack.get(field=field) for field in "FG"], strict=True))
+    counts = []
+    for work in (lambda: [difference(*pairs[0])], lambda: [difference(*pairs[1])], lambda: differences(pairs)):
+        work()
+        with counted(observatory.instance.database.engine) as found:
+            inputs = [len(each.inputs) for each in work()]
+        counts.append(len(found))
+    assert inputs == [FEW, MANY] and len(set(counts)) == 1
