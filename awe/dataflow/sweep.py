@@ -166,7 +166,7 @@ class Sweep:
                    recipes: str = "") -> list[tuple[Any, ...]]:
         """What needs a look among the inputs of some slots; every input is looked up once, and only then the rest is read."""
         source, given = numbers(self.connection, level.oids)
-        is_most = len(slots) > FEW_SLOTS or slots == level.kinds.made | level.kinds.given
+        is_most = len(slots) > FEW_SLOTS or (self.sqlite and slots == level.kinds.made | level.kinds.given)
         are = f"{'+' if is_most else ''}e.slot in ({listed(slots)})"
         return rows(self.connection, (
             f"select {columns},t.class_id,t.anchor from (select e.target,e.slot,e.pos,e.input,e.input_value,e.sel,{inner} "
