@@ -62,11 +62,13 @@ class Changes:
     def _mark(self, found: Exceptions) -> None:
         """Note the recorded inputs in whose place something else is picked, or has to be asked for."""
         nodes, odd, graph = self.graph.nodes, self.odd, self.graph
+        classes = {class_id: class_of(class_id) for class_id in {other.target_class_id for other in found.others}}
+        asking = {cls for cls in classes.values() if Slots.of(cls).sources}
         for other in found.others:
             oid = other[0]
             node = nodes.get(oid)
             if node is None:
-                node = nodes[oid] = Swept(class_of(other.target_class_id), other.target_anchor, graph)
+                node = nodes[oid] = Swept(classes[other.target_class_id], other.target_anchor, graph)
             if node.others:
                 node.others.append(other)
             else:
@@ -74,7 +76,7 @@ class Changes:
             if other.differs:
                 if other.is_new:
                     node.has_new_input = True
-                if other.anchor != node.anchor or Slots.of(node.cls).sources:
+                if other.anchor != node.anchor or node.cls in asking:
                     self._suspect[node] = None
         self.odd.update([(oid, nodes[oid]) for oid in found.targets])
         vanished = set(found.vanished)
@@ -366,4 +368,5 @@ def replaced(mark: Mark) -> Reason:
 
 def replaced_by(other: Other) -> Reason:
     """The same of an input that cannot be made."""
-    return Reason(REPLACED, (class_of(other.class_id).__name__, other.input, other.object_id[:4].hex(), date_of(other.created // DAY)))
+    name, date = class_of(other.class_id).__name__, date_of(other.created // DAY)
+    return tuple.__new__(Reason, (REPLACED, (name, other.input, other.object_id[:4].hex(), date)))

@@ -24,7 +24,7 @@ FEW = 3
 BLOCKED, WORK = frozenset({State.HELD, State.MISSING, State.NOT_VISIBLE}), frozenset(state for state in State if state.is_work)
 PLANNED = frozenset({State.TO_BE_MADE, State.OUT_OF_DATE})
 #: Those that are looked at for every node: the members of an Enum are slow to reach.
-NOT_CHECKED, OUT_OF_DATE = State.NOT_CHECKED, State.OUT_OF_DATE
+NOT_CHECKED, OUT_OF_DATE, UP_TO_DATE = State.NOT_CHECKED, State.OUT_OF_DATE, State.UP_TO_DATE
 
 
 class Judge:
@@ -44,13 +44,13 @@ class Judge:
         for level in levels:
             judged = [node for node in level if node.state is NOT_CHECKED]
             for node in judged:
-                if node.restarted or not node.exists:
-                    self._judge_planned(node)
-                elif node.is_bottom:
+                if node.is_bottom:
                     if reasons := [replaced_by(other) for other in node.others if other.differs]:
                         node.state, node.reasons = OUT_OF_DATE, reasons
                     else:
-                        node.state = State.UP_TO_DATE
+                        node.state = UP_TO_DATE
+                elif node.restarted or not node.exists:
+                    self._judge_planned(node)
                 else:
                     self._judge_existing(node)
             self.past.look([node for node in judged if node.state in PLANNED])

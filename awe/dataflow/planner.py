@@ -33,6 +33,9 @@ from awe.persist.view import View
 
 Pars = Mapping[str, Mapping[str, Any]]
 
+#: After how many objects that were made without a look for garbage one is taken.
+MOST_UNSEEN = 500_000
+
 #: How often what was asked for is looked at again after something was made.
 ROUNDS = 8
 
@@ -60,6 +63,16 @@ class Options:
     grow: bool = False
     fresh: bool = False
     depth: int | None = None
+
+
+@dataclass
+class Unseen:
+    """How many objects were made since garbage was last looked for on purpose."""
+
+    count: int = 0
+
+
+_unseen = Unseen()
 
 
 class Planner:
@@ -195,13 +208,21 @@ def as_released(graph: Graph, asked: Sequence[Request], name: str) -> list[Node]
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Keep Python from looking for garbage while many objects are made that all stay."""
+    """Keep Python from looking for garbage while many objects are made that all stay.
+
+    They are not looked at one by one afterwards either, so that after many of them all garbage is looked for at once: plans that
+    nobody holds any more are given up then.
+    """
     was_enabled = gc.isenabled()
+    if was_enabled and _unseen.count > MOST_UNSEEN:
+        gc.collect()
+        _unseen.count = 0
     gc.disable()
     try:
         yield
     finally:
         if was_enabled:
+            _unseen.count += gc.get_count()[0]
             gc.freeze()
             gc.unfreeze()
             gc.enable()

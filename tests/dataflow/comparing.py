@@ -27,20 +27,30 @@ def eyes(instance: Instance):
     return sees
 
 
-def compare(instance: Instance, asked: list[Request], **options: Any) -> Plan:
-    """Plan, ask the oracle the same, and fail where they differ; return the plan."""
-    fresh, call = options.get("fresh", False), options.get("pars")
-    plan = Planner(instance, Options(**options)).plan(asked)
-    theirs = Oracle(World.read(instance.database), eyes(instance), instance.database.identity.project_id, call=call,
+def answers(instance: Instance, asked: list[Request], **options: Any) -> list[oracle.Node]:
+    """What the oracle says of the present."""
+    theirs = Oracle(World.read(instance.database), eyes(instance), instance.database.identity.project_id, call=options.get("pars"),
                     retry=options.get("retry", False), grow=options.get("grow", False))
-    tops = [theirs.answer(one.cls, one.keys, one.at, fresh=fresh) for one in asked]
+    tops = [theirs.answer(one.cls, one.keys, one.at, fresh=options.get("fresh", False)) for one in asked]
     for top in tops:
         theirs.judge(top)
+    return tops
+
+
+def agree(plan: Plan, tops: list[oracle.Node]) -> dict[Node, oracle.Node]:
+    """Fail where a plan differs from what the oracle said; return which node is which."""
     seen: dict[Node, oracle.Node] = {}
     for ours, other in zip(plan.tops, tops, strict=True):
         same(ours, other, seen)
-    assert len(set(map(id, seen.values()))) == len(seen), "two nodes of the planner are one for the oracle"
     assert set(plan.nodes) == set(seen)
+    return seen
+
+
+def compare(instance: Instance, asked: list[Request], **options: Any) -> Plan:
+    """Plan, ask the oracle the same, and fail where they differ; return the plan."""
+    plan = Planner(instance, Options(**options)).plan(asked)
+    seen = agree(plan, answers(instance, asked, **options))
+    assert len(set(map(id, seen.values()))) == len(seen), "two nodes of the planner are one for the oracle"
     assert all(seen[child] for node in plan.todo for child in node.known())
     position = {node: n for n, node in enumerate(plan.nodes)}
     assert all(position[child] < position[node] for node in plan.nodes for child in node.children())
