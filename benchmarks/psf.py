@@ -2,6 +2,7 @@
 
 One frame with a PSF that varies over the field, drawn by GalSim.  SExtractor's side is its usual three steps (a catalogue with vignettes,
 PSFEx of degree 2, a catalogue with PSF magnitudes), ours background, detection, model and fits: detection counts on both sides.
+Our linear algebra computes in one thread, as whenever a target is made.
 photutils fits the same positions with the same PSF, which it is given.  The accuracy of all stands beside.
 """
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 from astropy.io import fits
 from scipy.spatial import cKDTree
 
+from awe.dataflow.steady import one_thread
 from awe.science.background import background
 from awe.science.photometry import growth, radii_of
 from awe.science.psf import seeing
@@ -28,6 +30,7 @@ from awe.science.psffit import PsfPhotometry, psf_photometry
 from awe.science.psfmodel import PsfModel
 from awe.science.sources import extract
 from benchmarks import sextractor
+from benchmarks.pairs import processor, seconds
 from benchmarks.starfield import StarField, draw
 
 OPTIONS = {"GAIN": 1.0, "BACK_SIZE": 64, "SEEING_FWHM": 3.2, "SATUR_LEVEL": 1e7, "PHOT_APERTURES": 12}
@@ -109,17 +112,13 @@ def measure(folder: Path, runs: int, shape: tuple[int, int]) -> list[dict[str, A
         peer = theirs(path, folder)
         _, other, _ = accuracy(field, peer["XPSF_IMAGE"] - 1.0, peer["YPSF_IMAGE"] - 1.0, peer["FLUX_PSF"])
         told(f"PSF magnitudes, scatter of {number} stars", 1000 * scatter, "mmag", 1000 * other, "SExtractor + PSFEx")
-        pairs = []
-        for _ in range(runs):
-            start = time.perf_counter()
-            ours(path)
-            middle = time.perf_counter()
-            theirs(path, folder)
-            pairs.append((middle - start, time.perf_counter() - middle))
-        a, b = (statistics.median(column) for column in zip(*pairs, strict=True))
-        ratio = statistics.median(one / two for one, two in pairs)
-        rows.append({"name": "detection, PSF model and magnitudes", "peer": "SExtractor + PSFEx", "unit": "s", "ours": a, "theirs": b,
-                     "ratio": ratio, "bar": 0.1, "at_least": False, "passed": bool(ratio <= 0.1)})
+        for what, clock, judged in (("", seconds, True), (", processor time", processor, False)):
+            pairs = [(clock(lambda: ours(path)), clock(lambda: theirs(path, folder))) for _ in range(runs)]
+            a, b = (statistics.median(column) for column in zip(*pairs, strict=True))
+            ratio = statistics.median(one / two for one, two in pairs)
+            rows.append({"name": f"detection, PSF model and magnitudes{what}", "peer": "SExtractor + PSFEx", "unit": "s", "ours": a,
+                         "theirs": b, "ratio": ratio, "bar": 0.1 if judged else None, "at_least": False,
+                         "passed": bool(ratio <= 0.1) if judged else None})
     else:
         print(f"SExtractor and PSFEx are not installed: {sextractor.INSTALL}", file=sys.stderr)
     told(f"PSF magnitudes, bias of {number} stars", 1000 * abs(bias), "mmag", bar=5.0)
@@ -141,7 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--quick", action="store_true", help="a quarter of the frame and 2 runs instead of 7")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="awe-psf-") as folder:
+    with tempfile.TemporaryDirectory(prefix="awe-psf-") as folder, one_thread():
         rows = measure(Path(folder), 2 if options.quick else 7, (2048, 1024) if options.quick else (4096, 2048))
     if options.json:
         print(json.dumps(rows))

@@ -7,6 +7,7 @@ some pixels to a pixel of the detector, as PSFEx's (Bertin 2011, ADASS XX, 435).
 """
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -27,6 +28,8 @@ KNOTS_FWHM = (0.0, 0.3, 0.6, 0.9, 1.2, 1.6, 2.1, 2.7, 3.4)
 """Knots of the radial splines, in FWHM."""
 HARMONICS = 4
 """Highest multiple of the angle."""
+STEPS_FWHM = 256.0
+"""Steps of the table of radial functions to an FWHM."""
 STARS_A_TERM = 12
 """So many stars are asked for each term of the polynomial; with fewer its degree is lowered."""
 FLOOR = 0.01
@@ -93,6 +96,12 @@ class PsfModel:
         weights = np.array([u**a * v**b for a, b in self.powers])
         return np.asarray(np.tensordot(weights, self.terms, 1) / (weights @ self.norms), np.float32)
 
+    def density(self, x: float, y: float, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Floats:
+        """Return some pixels of `image`, float64 array (n,)."""
+        u, v = (float(value) for value in self.scaled(np.array(x), np.array(y)))
+        weights = np.array([u**a * v**b for a, b in self.powers])
+        return np.asarray((weights @ self.terms[:, rows, columns] / (weights @ self.norms)).astype(np.float32), np.float64)
+
     def stamp(self, x: float, y: float, half: int) -> Plane:
         """Return the PSF at a place on the pixels of the detector, centred on one, (2 half + 1, 2 half + 1)."""
         reach = min(half, int(self.half))
@@ -154,22 +163,29 @@ def _fill_basis(dx: Any, dy: Any, table: Any, steps: float, bend: float, out: An
             wave_x, wave_y = wave_x * cosine - wave_y * sine, wave_x * sine + wave_y * cosine
 
 
+@functools.lru_cache(maxsize=4)
+def _radial(fwhm: float) -> Plane:
+    """Return the radial functions by steps of radius, `STEPS_FWHM` of them to an FWHM: float32 array (steps, n), not to be written to."""
+    s = 0.4 * fwhm
+    knots = np.array(KNOTS_FWHM) * fwhm
+    bent = np.sqrt(knots**2 + s * s) - s
+    full = np.concatenate([[bent[0]] * 3, bent, [bent[-1]] * 3])
+    radii = np.arange(int(knots[-1] * (STEPS_FWHM / fwhm)) + 2) / (STEPS_FWHM / fwhm)
+    q = np.minimum(np.sqrt(radii**2 + s * s) - s, bent[-1])
+    table = scipy.interpolate.BSpline.design_matrix(q, full, 3).toarray()[:, :len(full) - 6]
+    table[radii >= knots[-1]] = 0.0
+    return np.asarray(table, np.float32)
+
+
 def basis(dx: Floats, dy: Floats, fwhm: float) -> Plane:
     """Return the functions that a PSF is a sum of, at offsets from its centre (pixels): float32 array (..., n).
 
     Cubic B-splines in sqrt(r^2 + s^2) - s with s of 0.4 FWHM, which have no cusp at the centre and end smoothly at the last knot; those of
     harmonics vanish at the centre as they have to.
     """
-    s, steps = 0.4 * fwhm, 256.0 / fwhm
-    knots = np.array(KNOTS_FWHM) * fwhm
-    bent = np.sqrt(knots**2 + s * s) - s
-    full = np.concatenate([[bent[0]] * 3, bent, [bent[-1]] * 3])
-    radii = np.arange(int(knots[-1] * steps) + 2) / steps
-    q = np.minimum(np.sqrt(radii**2 + s * s) - s, bent[-1])
-    table = scipy.interpolate.BSpline.design_matrix(q, full, 3).toarray()[:, :len(full) - 6]
-    table[radii >= knots[-1]] = 0.0
+    table = _radial(fwhm)
     out = np.empty((dx.size, table.shape[1] * (2 * HARMONICS + 1)), np.float32)
-    _fill_basis(dx.ravel(), dy.ravel(), table.astype(np.float32), steps, 0.3 * fwhm, out)
+    _fill_basis(dx.ravel(), dy.ravel(), table, STEPS_FWHM / fwhm, 0.3 * fwhm, out)
     return out.reshape(*dx.shape, -1)
 
 
@@ -275,4 +291,4 @@ def _solved(sums: _Sums, polynomial: Floats, expected: Floats) -> Floats:
 def _modelled(model: PsfModel, x: float, y: float, dx: Floats, dy: Floats) -> Floats:
     """Return the nearest pixels of a model at offsets from a star."""
     i, j = (np.clip(np.rint(model.middle + model.oversampling * value).astype(int), 0, model.terms.shape[1] - 1) for value in (dx, dy))
-    return np.asarray(model.image(x, y)[j, i], np.float64)
+    return model.density(x, y, j, i)

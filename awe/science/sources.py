@@ -13,7 +13,7 @@ import scipy
 import sep
 from numpy.typing import NDArray
 
-from awe.science import apertures, psf
+from awe.science import apertures, bands, psf
 from awe.science.background import Background, background
 from awe.science.detect import Detection, Options, Scene, centres_in, clean, detection_noise, find, subtracted
 from awe.science.mask import Bit
@@ -158,8 +158,15 @@ def _error_plane(image: Plane, sky: Background, variance: NDArray[np.generic] | 
         var = np.ascontiguousarray(variance, dtype=np.float32)
         good = (var > 0) & (var < np.inf)
         return var if good.all() else np.where(good, var, np.float32(0))
-    var = sky.rms * sky.rms
-    return np.asarray(var + np.maximum(image, np.float32(0)) / np.float32(gain) if gain else var, np.float32)
+    var = np.empty_like(image)
+
+    def work(first: int, last: int) -> None:
+        np.multiply(sky.rms[first:last], sky.rms[first:last], out=var[first:last])
+        if gain:
+            var[first:last] += np.maximum(image[first:last], np.float32(0)) / np.float32(gain)
+
+    bands.run(work, len(var))
+    return var
 
 
 def _table(found: NDArray[np.void], out: NDArray[np.float64], circles_out: NDArray[np.float64],
