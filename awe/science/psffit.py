@@ -51,7 +51,7 @@ class PsfPhotometry(NamedTuple):
     flags: NDArray[np.int16]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def sample(grid: Any, middle: int, oversampling: int, dx: float, dy: float, out: Any) -> None:
     """Fill value and derivatives along x and y of an oversampled image at an offset from its centre, by cubic convolution; 0 outside."""
     u, v = middle + dx * oversampling, middle + dy * oversampling
@@ -64,20 +64,20 @@ def sample(grid: Any, middle: int, oversampling: int, dx: float, dy: float, out:
     wy = (0.5 * t * (-1.0 + t * (2.0 - t)), 1.0 + t * t * (1.5 * t - 2.5), 0.5 * t * (1.0 + t * (4.0 - 3.0 * t)), 0.5 * t * t * (t - 1.0))
     gx = (-0.5 + s * (2.0 - 1.5 * s), s * (4.5 * s - 5.0), 0.5 + s * (4.0 - 4.5 * s), s * (1.5 * s - 1.0))
     gy = (-0.5 + t * (2.0 - 1.5 * t), t * (4.5 * t - 5.0), 0.5 + t * (4.0 - 4.5 * t), t * (1.5 * t - 1.0))
+    height = along_x = along_y = 0.0
+    row, column = np.uint64(j - 1), np.uint64(i - 1)  # unsigned: never counted from the end
     for m in range(4):
-        line = slope = 0.0
-        for k in range(4):
-            value = grid[j - 1 + m, i - 1 + k]
-            line += wx[k] * value
-            slope += gx[k] * value
-        out[0] += wy[m] * line
-        out[1] += wy[m] * slope
-        out[2] += gy[m] * line
-    out[1] *= oversampling
-    out[2] *= oversampling
+        at = row + np.uint64(m)
+        p0, p1 = float(grid[at, column]), float(grid[at, column + np.uint64(1)])
+        p2, p3 = float(grid[at, column + np.uint64(2)]), float(grid[at, column + np.uint64(3)])
+        line = wx[0] * p0 + wx[1] * p1 + wx[2] * p2 + wx[3] * p3
+        height += wy[m] * line
+        along_x += wy[m] * (gx[0] * p0 + gx[1] * p1 + gx[2] * p2 + gx[3] * p3)
+        along_y += gy[m] * line
+    out[0], out[1], out[2] = height, along_x * oversampling, along_y * oversampling
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def local_psf(terms: Any, norms: Any, u: float, v: float, powers: Any, out: Any) -> None:
     """Fill the PSF at a place of the field, u and v from -1 to 1, normalised."""
     out[:, :] = 0.0
@@ -95,7 +95,7 @@ def local_psf(terms: Any, norms: Any, u: float, v: float, powers: Any, out: Any)
             out[j, i] *= scale
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _solve(normal: Any, right: Any, n: int) -> bool:
     """Solve a symmetric positive system in place by Cholesky's method, and invert its matrix; False where it is singular."""
     for j in range(n):
@@ -132,7 +132,7 @@ def _solve(normal: Any, right: Any, n: int) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _add_light(behind: Any, left: int, low: int, psf: Any, middle: int, oversampling: int, x: float, y: float, flux: float,
                one: Any) -> None:
     """Add a star to a box of pixels."""
@@ -143,7 +143,7 @@ def _add_light(behind: Any, left: int, low: int, psf: Any, middle: int, oversamp
             behind[j, i] += flux * one[0]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _fit(image: Any, noise: Any, gain: float, members: Any, others: Any, far: Any, before: Any, psfs: Any, middle: int, oversampling: int,
          radius: float, x: Any, y: Any, flux: Any, free: Any, result: Any) -> None:
     """Fit the stars `members`, those of `others` subtracted as they are, those of `far` as they were `before` (rows x, y, flux).
@@ -220,7 +220,7 @@ def _fit(image: Any, noise: Any, gain: float, members: Any, others: Any, far: An
         _judge(image, noise, gain, s, members, behind, left, low, psfs, middle, oversampling, radius, x, y, flux, result, one)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _judge(image: Any, noise: Any, gain: float, s: int, members: Any, behind: Any, left: int, low: int, psfs: Any, middle: int,
            oversampling: int, radius: float, x: Any, y: Any, flux: Any, result: Any, one: Any) -> None:
     """Fill chi square, spread, its error and the part of the PSF's weight that is on good pixels."""
@@ -260,7 +260,7 @@ def _judge(image: Any, noise: Any, gain: float, s: int, members: Any, behind: An
     result[s, 6], result[s, 7] = count, seen / whole if whole > 0.0 else 0.0
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _fit_groups(image: Any, noise: Any, gain: float, order: Any, starts: Any, far: Any, far_starts: Any, before: Any, first: int, last: int,
                 psfs: Any, middle: int, oversampling: int, radius: float, x: Any, y: Any, flux: Any, free: Any, result: Any) -> None:
     """Fit the groups [first, last): stars order[starts[g]:starts[g + 1]], with far[far_starts[g]:far_starts[g + 1]] around them."""
@@ -275,7 +275,7 @@ def _fit_groups(image: Any, noise: Any, gain: float, order: Any, starts: Any, fa
                      result)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _psfs(terms: Any, norms: Any, powers: Any, u: Any, v: Any, first: int, last: int, out: Any) -> None:
     """Fill the PSFs at some places."""
     for s in range(first, last):
