@@ -44,6 +44,8 @@ class Config:
         how many processes make targets; 0 makes them in this one
     durable
         whether every commit waits for the disk
+    sql_users
+        who may write SQL of their own on the pages, with commas; ``*`` for all who log in
     """
 
     home: Path
@@ -57,6 +59,7 @@ class Config:
     privileges: int = 0
     workers: int = 0
     durable: bool = False
+    sql_users: str = ""
 
     @property
     def url(self) -> str:

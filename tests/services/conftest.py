@@ -90,7 +90,7 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     accounts._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)  # what is tested is not how long it takes
     accounts._nobody = accounts._hasher.hash("nobody")
     database = "sqlite:///awe.db" if request.param == "sqlite" else new_database(postgresql_server())
-    make_instance(Config(home=home, database=database, user="ann", project="secret"))
+    make_instance(Config(home=home, database=database, user="ann", project="secret", sql_users="ann, bob, eve"))
     found = Served(None, None, home)  # type: ignore[arg-type]
     furnish(found)
     found.house = open_house(home)

@@ -21,6 +21,16 @@ MOST = 80
 PLAIN: dict[type, str] = {str: "x", int: "1", float: "1", bool: "yes"}
 
 
+#: Statements that would read everything, if they could; some try to reach around what holds them.
+STATEMENTS = (
+    "SELECT * FROM filter JOIN object ON object.oid = filter.oid", "SELECT * FROM change", "SELECT * FROM object_file",
+    "SELECT * FROM master_bias", "SELECT o.object_id, e.* FROM edge e JOIN object o ON o.oid = e.target", "SELECT * FROM main.filter",
+    "SELECT * FROM public.filter", "WITH object AS (SELECT * FROM main.filter) SELECT * FROM object",
+    "SELECT * FROM (SELECT * FROM main.filter) AS filter", "SELECT sql FROM sqlite_temp_master", "SELECT * FROM candidate",
+    "SELECT count(*) FROM filter WHERE CASE WHEN name = 'mar' || 'ker1' THEN abs(-9223372036854775807 - 1) > 0 ELSE false END",
+    "SELECT set_config('role', 'none', false), * FROM filter", "SELECT query_to_xml('SELECT * FROM filter', true, true, '')")
+
+
 def values_of(served: Served, one: Parameter) -> list[str]:
     """What a parameter is tried with."""
     if one.of == "object":
@@ -33,6 +43,8 @@ def values_of(served: Served, one: Parameter) -> list[str]:
         return ["Filter", "Instrument", "DBObject"]
     if one.choices:
         return list(one.choices)
+    if one.of == "sql":
+        return list(STATEMENTS)
     if one.of == "path":
         return ["name"]
     if one.type in PLAIN:

@@ -19,6 +19,7 @@ from awe.services.criteria import OPERATORS, WITH_TWO, WITHOUT_VALUE, Row, expre
 from awe.services.declared import Parameter
 from awe.services.figures import figures_of
 from awe.services.page import Page
+from awe.services.pages.sql import has_right
 from awe.services.shown import Column, Shown, Table
 
 #: Columns that are shown where nobody says which.
@@ -36,7 +37,7 @@ def classes(asked: Asked) -> Shown:
     listed = {group: [{"class": attributes.spelled(cls), "doc": first_line(cls), "plan_number": getattr(cls, "plan_number", ""),
                        "objects": sum(counts.get(one.__mapping__.class_id, 0) for one in cls.__mapping__.concrete())} for cls in members]
               for group, members in attributes.groups().items()}
-    return Shown("classes.html", "Database", {"groups": listed}, awe="RawScienceFrame.info()")
+    return Shown("classes.html", "Database", {"groups": listed}, awe="RawScienceFrame.info()", more={"may_write_sql": has_right(asked)})
 
 
 def first_line(cls: type) -> str:
