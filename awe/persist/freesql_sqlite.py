@@ -13,6 +13,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 from urllib.parse import quote
 
 from awe.errors import AweError, ForbiddenError, QueryError
@@ -108,7 +109,8 @@ def authorizer(outer: set[str], inner: dict[str, str], taken: set[str]) -> Calla
 
 def answered(cursor: sqlite3.Cursor, limits: Limits) -> Answer:
     """The rows, as far as they are read."""
-    rows, size = [], 0
+    rows: list[tuple[Any, ...]] = []
+    size = 0
     for row in cursor:
         if len(rows) == limits.rows:
             return Answer([one[0] for one in cursor.description], rows, False)

@@ -42,6 +42,7 @@ def shorten(page: Any) -> str:
     tip = page.get_by_role("tooltip").inner_text()
     by = re.search(r"eclipsed by (\w{8})", tip)
     assert by, tip
+    look_closer(page.locator(".figure.timeline").first)
     page.get_by_label(re.compile(f"^{by[1]}: used")).focus()
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Validity of MasterBias").wait_for()
@@ -55,6 +56,28 @@ def shorten(page: Any) -> str:
     page.get_by_text("It can be undone on its page").wait_for()
     assert page.get_by_label(re.compile("eclipsed$")).count() == 0, "it is used again"
     return address
+
+
+def look_closer(figure: Any) -> None:
+    """Go nearer with the wheel, aside by dragging, nearer and back with the keys."""
+    page, whole = figure.page, figure.get_attribute("viewBox")
+    box = figure.bounding_box()
+    x, y = box["x"] + box["width"] / 4, box["y"] + box["height"] / 4
+    page.mouse.move(x, y)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -100)
+    page.keyboard.up("Control")
+    page.wait_for_function("([svg, whole]) => svg.getAttribute('viewBox') !== whole", arg=[figure.element_handle(), whole])
+    near = figure.get_attribute("viewBox")
+    assert float(near.split()[2]) < float(whole.split()[2])
+    page.mouse.down()
+    page.mouse.move(x - 50, y, steps=3)
+    page.mouse.up()
+    assert float(figure.get_attribute("viewBox").split()[0]) > float(near.split()[0])
+    page.keyboard.press("+")
+    assert float(figure.get_attribute("viewBox").split()[2]) < float(near.split()[2])
+    page.keyboard.press("0")
+    assert list(map(float, figure.get_attribute("viewBox").split())) == list(map(float, whole.split()))
 
 
 def ask(page: Any) -> str:

@@ -105,6 +105,52 @@
     if (one) { const box = one.getBoundingClientRect(); showTip(one, box.left + scrollX, box.bottom + scrollY); } else hideTip();
   });
 
+  // Figures that are zoomed: the wheel with Ctrl held, or + and -, about the pointer or the middle; dragging moves, 0 shows all again.
+  const zoomed = ".figure.chart, .figure.timeline, .lineage > svg";
+  function frame(svg) {
+    const whole = svg.dataset.whole || (svg.dataset.whole = svg.getAttribute("viewBox"));
+    return { whole: whole.split(/[ ,]+/).map(Number), now: svg.getAttribute("viewBox").split(/[ ,]+/).map(Number) };
+  }
+  function show(svg, x, y, width) {
+    const { whole } = frame(svg), wide = Math.max(whole[2] / 40, Math.min(whole[2], width)), high = wide * whole[3] / whole[2];
+    const left = Math.max(whole[0], Math.min(whole[0] + whole[2] - wide, x)), top = Math.max(whole[1], Math.min(whole[1] + whole[3] - high, y));
+    svg.setAttribute("viewBox", [left, top, wide, high].map(one => one.toFixed(2)).join(" "));
+    svg.classList.toggle("near", wide < whole[2]);
+  }
+  function zoom(svg, factor, across = .5, down = .5) {
+    const { whole, now } = frame(svg), wide = Math.max(whole[2] / 40, Math.min(whole[2], now[2] * factor)), high = wide * whole[3] / whole[2];
+    show(svg, now[0] + (now[2] - wide) * across, now[1] + (now[3] - high) * down, wide);
+    hideTip();
+  }
+  document.addEventListener("wheel", event => {
+    const svg = event.target.closest?.(zoomed);
+    if (!svg || !event.ctrlKey) return;
+    event.preventDefault();
+    const box = svg.getBoundingClientRect();
+    zoom(svg, event.deltaY < 0 ? .8 : 1.25, (event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
+  }, { passive: false });
+  let dragged = null;
+  document.addEventListener("pointerdown", event => {
+    const svg = event.target.closest?.(zoomed);
+    dragged = svg?.classList.contains("near") && event.button === 0 ? { svg, x: event.clientX, y: event.clientY, at: frame(svg).now, far: false } : null;
+  });
+  document.addEventListener("pointermove", event => {
+    if (!dragged) return;
+    const scale = dragged.at[2] / dragged.svg.getBoundingClientRect().width, x = event.clientX - dragged.x, y = event.clientY - dragged.y;
+    dragged.far ||= Math.hypot(x, y) > 4;
+    if (dragged.far) show(dragged.svg, dragged.at[0] - x * scale, dragged.at[1] - y * scale, dragged.at[2]);
+  });
+  document.addEventListener("pointerup", () => { setTimeout(() => { dragged = null; }); });
+  document.addEventListener("click", event => { if (dragged?.far) { event.preventDefault(); event.stopPropagation(); } }, true);
+  document.addEventListener("dragstart", event => { if (dragged) event.preventDefault(); });
+  function zoomKey(key) {
+    const factor = { "+": .8, "-": 1.25, "0": 1000 }[key];
+    const svg = document.activeElement?.closest(zoomed) || document.querySelector("svg:hover")?.closest(zoomed) || document.querySelector(zoomed);
+    if (!factor || !svg) return false;
+    zoom(svg, factor);
+    return true;
+  }
+
   // Keys: one that stands in data-key goes to that element, or clicks it; arrows walk along what data-walk holds.
   document.addEventListener("keydown", event => {
     if (event.key === "Escape") { hideTip(); document.querySelector(".who[open]")?.removeAttribute("open"); return; }
@@ -116,6 +162,7 @@
       if (next) { event.preventDefault(); next.focus(); }
       return;
     }
+    if (zoomKey(event.key)) { event.preventDefault(); return; }
     const one = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
     if (one) { event.preventDefault(); one.matches("input, select, textarea") ? one.focus() : one.click(); }
   });
