@@ -63,7 +63,8 @@ def create_app(house: House) -> Starlette:
         for path, is_api in ((page.path, False), (page.twin, True)):
             if path:
                 ways.setdefault(path, {})[page.method] = Endpoint(house, cookies, renderer, page, limiter, is_api=is_api)
-    routes += [Route(path, Crossroads(endpoints), methods=list(endpoints), name=path) for path, endpoints in ways.items()]
+    plain_first = sorted(ways, key=lambda path: "{" in path)  # what says which ways of asking there are, where none of them fits
+    routes += [Route(path, Crossroads(ways[path]), methods=list(ways[path]), name=path) for path in plain_first]
 
     async def refused(request: Request, error: Exception) -> Response:
         return renderer.failure(request, error, is_api=request.url.path.startswith("/api/"))

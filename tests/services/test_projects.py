@@ -31,6 +31,12 @@ def test_a_project_is_founded_joined_and_left(served: Served) -> None:
     assert look(served, "/projects/nowhere").status_code == 404
 
 
+def test_who_asks_in_a_way_that_there_is_not_is_told_the_right_ones(served: Served) -> None:
+    for path, allowed in (("/projects/found", {"POST"}), ("/projects/open", {"GET", "HEAD"})):
+        answer = served.client.options(f"/api/v1{path}")
+        assert answer.status_code == 405 and set(answer.headers["allow"].split(", ")) == allowed
+
+
 @pytest.mark.parametrize("path", ["/projects", "/projects/open", "/account"])
 def test_only_those_who_are_logged_in_see_people(served: Served, path: str) -> None:
     assert look(served, path, "").status_code == 401
