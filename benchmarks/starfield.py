@@ -41,11 +41,17 @@ class StarField:
 
 
 def draw(shape: tuple[int, int], stars: int, galaxies: int, *, seed: int, fwhm: float = 3.2, vary: float = 0.06, sky: float = 900.0,
-         read_noise: float = 5.0, brightest: float = 16.5, faintest: float = 21.8, slope: float = 0.3) -> StarField:
-    """Draw a field: counts rise by `slope` dex a magnitude; FWHM and ellipticity of the PSF change by `vary` from middle to corner."""
+         read_noise: float = 5.0, brightest: float = 16.5, faintest: float = 21.8, slope: float = 0.3, visit: int = 0) -> StarField:
+    """Draw a field: counts rise by `slope` dex a magnitude; FWHM and ellipticity of the PSF change by `vary` from middle to corner.
+
+    Another `visit` of the same `seed` is the same sky with other noise, a few pixels off.
+    """
     rng = np.random.default_rng(seed)
     number = stars + galaxies
     x, y = rng.uniform(0, shape[1] - 1, number), rng.uniform(0, shape[0] - 1, number)
+    of_visit = np.random.default_rng((seed, visit)) if visit else rng
+    if visit:
+        x, y = x + of_visit.uniform(-3, 3), y + of_visit.uniform(-3, 3)
     low, high = 10 ** (slope * brightest), 10 ** (slope * faintest)
     magnitude = np.log10(rng.uniform(low, high, number)) / slope
     flux = 10 ** (0.4 * (ZERO_POINT - magnitude))
@@ -68,5 +74,5 @@ def draw(shape: tuple[int, int], stars: int, galaxies: int, *, seed: int, fwhm: 
         if both.isDefined():
             image[both] += stamp[both]
     light = image.array.astype(np.float64) + sky
-    data = rng.poisson(np.maximum(light, 0)) + rng.normal(0, read_noise, shape)
+    data = of_visit.poisson(np.maximum(light, 0)) + of_visit.normal(0, read_noise, shape)
     return StarField(data.astype(np.float32), sky, read_noise, x, y, flux, width, np.arange(number) < stars)

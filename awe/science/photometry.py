@@ -11,7 +11,7 @@ PSF, whatever the seeing, and is absorbed by the zero point. Zero points follow
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,8 +30,8 @@ LINE = 6
 """Fewer stars do not make a line of contamination against faintness; their median has to do."""
 ALIKE = 1e-3
 """How alike the ratios of two apertures of equal stars are at best, as pixels are finite."""
-BRIGHTEST = 30
-"""So many stars tell how alike the stars are; what contaminates fainter ones would be taken for a difference."""
+BRIGHTEST = 60
+"""So many stars tell how alike the stars are: with 30 the figure changes by half from field to field, and fainter ones are contaminated."""
 PLENTY, SURE_SNR = 20, 50.0
 """So many stars of at least this SNR are enough for a zero point."""
 POGSON = 2.5 / math.log(10.0)
@@ -186,14 +186,31 @@ def _fit(offset: Floats, tint: Floats, noise: Floats, index: NDArray[np.intp], s
     return value, slope, used, errors, scatter
 
 
-def _intrinsic(residual: Floats, noise: Floats) -> float:
+def _about_zero(pulls: Floats) -> float:
+    """Return the robust width of pulls whose mean is 0."""
+    return 1.4826 * float(np.median(np.abs(pulls)))
+
+
+def _densest_half(values: Floats) -> tuple[float, float]:
+    """Return middle and width, as a standard deviation, of the shortest interval with half of the values.
+
+    What is added to many of them in one direction moves the median and its deviations, and these hardly.
+    """
+    ordered = np.sort(values)
+    half = len(ordered) // 2
+    lengths = ordered[half:] - ordered[:len(ordered) - half]
+    first = int(np.argmin(lengths))
+    return float(ordered[first] + ordered[first + half]) / 2.0, float(lengths[first]) / 1.349
+
+
+def _intrinsic(residual: Floats, noise: Floats, width: Callable[[Floats], float] = _about_zero) -> float:
     """Return the scatter that the errors do not explain, so that the pulls have a robust width of 1."""
-    lower, upper = 0.0, 1.0
-    if 1.4826 * np.median(np.abs(residual) / np.maximum(noise, 1e-4)) <= 1.0:
+    lower, upper, least = 0.0, 1.0, np.maximum(noise, 1e-4)
+    if width(residual / least) <= 1.0:
         return 0.0
     for _ in range(30):
         middle = 0.5 * (lower + upper)
-        wide = 1.4826 * np.median(np.abs(residual) / np.hypot(np.maximum(noise, 1e-4), middle)) > 1.0
+        wide = width(residual / np.hypot(least, middle)) > 1.0
         lower, upper = (middle, upper) if wide else (lower, middle)
     return 0.5 * (lower + upper)
 
@@ -261,7 +278,7 @@ def growth(sources: NDArray[np.void], radii: Sequence[float]) -> Growth:
         fraction[k] = fraction[k + 1] * middle
         error[k] = math.hypot(error[k + 1] / fraction[k + 1], own / middle) * fraction[k]
         count = len(ratio) if k == min(MAIN_APERTURE, len(radii) - 2) else count
-    scatter = np.array([_variation(sources[stars], k, min(k + 2, len(radii) - 1)) for k in range(len(radii))])
+    scatter = np.array([variation(sources[stars], k, min(k + 2, len(radii) - 1)) for k in range(len(radii))])
     return Growth(tuple(float(r) for r in radii), fraction, error, scatter, count)
 
 
@@ -287,8 +304,26 @@ def _uncontaminated(ratio: Floats, faintness: Floats) -> tuple[float, float]:
     return float(solution[0]), float(np.sqrt(covariance[0, 0])) * max(width, 0.5)
 
 
-def _variation(stars: NDArray[np.void], inner: int, outer: int) -> float:
-    """Return the scatter of the ratio of two apertures beyond the noise of the ring between and the disc within."""
+def variation(stars: NDArray[np.void], inner: int, outer: int, expected: Floats | None = None, known: Floats | None = None) -> float:
+    """Return by how much the part of the light in an aperture differs from star to star for no known reason.
+
+    Parameters
+    ----------
+    stars : structured array (n,)
+        Isolated, unsaturated stars, from `extract`.
+    inner, outer : int
+        Places of the apertures whose ratio is looked at, from 0.
+    expected : float64 array (n,), optional
+        The part that is expected at each star, in any unit; 1 for all where not given.
+    known : float64 array (n,), optional
+        Relative errors of the part that are stated already; 0 where not given.
+
+    Returns
+    -------
+    float
+        Relative scatter beyond the noise of the ring between and the disc within, and beyond `known`, of the `BRIGHTEST` stars; from the
+        half of them that are most alike, as neighbours make the part smaller, never larger. 0 where fewer than eight are bright enough.
+    """
     a, b, noise_a, noise_b = (np.asarray(stars[name], np.float64) for name in (
         f"FLUX_APER{inner + 1}", f"FLUX_APER{outer + 1}", f"FLUXERR_APER{inner + 1}", f"FLUXERR_APER{outer + 1}"))
     use = (b > 100.0 * noise_b) & (a > 0) & (stars[f"FRAC_APER{outer + 1}"] < 0.02)
@@ -299,7 +334,11 @@ def _variation(stars: NDArray[np.void], inner: int, outer: int) -> float:
     ratio = a / b
     ring = np.sqrt(np.maximum(noise_b ** 2 - noise_a ** 2, 0.0))
     own = np.hypot(ratio * ring / b, (1.0 - ratio) * noise_a / b) / ratio
-    return _intrinsic(ratio / np.median(ratio) - 1.0, own)
+    if known is not None:
+        own = np.hypot(own, known[brightest])
+    if expected is not None:
+        ratio = ratio / expected[brightest]
+    return _intrinsic(ratio / _densest_half(ratio)[0] - 1.0, own, lambda pulls: _densest_half(pulls)[1])
 
 
 def total_flux(sources: NDArray[np.void], curve: Growth, aperture: int = MAIN_APERTURE) -> tuple[Floats, Floats]:

@@ -47,7 +47,11 @@ class RunConfig:
     cosmic_rate: float = 1.3
     """Cosmic rays per second and million pixels."""
 
-    star_density: float = 16.0
+    star_density: float = 24.0
+    star_limits: tuple[float, float] = (15.0, 22.5)
+    """Brightest and faintest magnitude: few stars are saturated, and most are bright enough to compare magnitudes with the truth."""
+    star_slope: float = 0.10
+    """Their number grows as 10^(slope mag)."""
     galaxy_density: float = 25.0
     seeing: float = 0.9
     worst_seeing: float = 1.5
@@ -90,7 +94,7 @@ class RunConfig:
     def small(cls, **changes: object) -> RunConfig:
         """Return a run for tests: chips of 256 x 256 pixels, done in a few seconds."""
         settings: dict[str, object] = {
-            "width": 256, "height": 256, "star_density": 60.0, "galaxy_density": 40.0,
+            "width": 256, "height": 256, "star_density": 60.0, "star_limits": (13.8, 23.5), "star_slope": 0.15, "galaxy_density": 40.0,
             "dither": 10.0, "distortion": 0.5,
         }
         return replace(cls(), **(settings | changes))  # type: ignore[arg-type]

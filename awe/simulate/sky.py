@@ -15,9 +15,7 @@ from awe.simulate.streams import Streams
 Sources = npt.NDArray[np.void]
 """Structured array, one row per source; see `source_type`."""
 
-STAR_LIMITS = (13.8, 23.5)
 GALAXY_LIMITS = (18.0, 24.0)
-STAR_SLOPE = 0.15
 GALAXY_SLOPE = 0.35
 
 
@@ -66,7 +64,7 @@ def _half_size(config: RunConfig, camera: Camera) -> tuple[float, float]:
 
 def _fill_stars(stars: Sources, rng: np.random.Generator, config: RunConfig) -> None:
     stars["type"] = b"star"
-    magnitude = power_law(rng, STAR_SLOPE, STAR_LIMITS, len(stars))
+    magnitude = power_law(rng, config.star_slope, config.star_limits, len(stars))
     colour = np.clip(rng.normal(0.7, 0.35, len(stars)), 0.0, 1.6)
     stars["pmra"], stars["pmdec"] = rng.normal(0.0, 5.0, (2, len(stars)))
     _fill_magnitudes(stars, magnitude, colour, config)

@@ -24,7 +24,7 @@ from awe.persist.declare import attribute, depends_on, key, parameter
 from awe.science.background import background
 from awe.science.mask import NO_WEIGHT
 from awe.science.mixture import mixed_fraction
-from awe.science.photometry import POGSON, TYPICAL_FRACTION, empty_aperture_ratio, growth, radii_of, total_flux
+from awe.science.photometry import POGSON, TYPICAL_FRACTION, empty_aperture_ratio, growth, radii_of, total_flux, variation
 from awe.science.psf import seeing, stars
 from awe.science.sourcecolumns import columns
 from awe.science.sources import extract, with_sky
@@ -49,16 +49,16 @@ TOTAL = {
 }
 
 
-#: The part of the correction for the mixture of PSFs that is not known, as widths of PSFs are known to one per cent.
-MIXTURE = 0.1
-#: Flux error per variation of the coverage and spread of the PSFs, from simulated edges in all directions.
-EDGE = 0.4
+#: The part of the correction for the mixture of PSFs that is not known: pixels and interpolation do not widen with the seeing.
+MIXTURE = 0.14
+#: Flux error per variation of the coverage and spread of the PSFs: the scatter for frames of Moffat profiles that end at random.
+EDGE = 0.25
 
 
 class SourceList(Product):
     """Everything that was found on a coadd, as one immutable table that is sorted along the sky."""
 
-    version = 3
+    version = 4
 
     instrument = depends_on(Instrument, "the camera", key=True)
     filter = depends_on(Filter, "the filter", key=True)
@@ -70,7 +70,8 @@ class SourceList(Product):
                           "SExtractor's DETECT_THRESH", unit="sigma", at_least=0.5)
     minimum_area = parameter(5, "least number of connected pixels", unit="pix", at_least=1)
     background_mesh = parameter(64, "size of the background mesh", unit="pix", at_least=8)
-    flux_floor = parameter(0.001, "relative error that all fluxes have, however bright: flat fields, interpolation", at_least=0.0)
+    flux_floor = parameter(0.0005, "relative error that all fluxes have, however bright: what flats are accurate to over an aperture",
+                           at_least=0.0)
     deblend_levels = parameter(32, "as SExtractor's DEBLEND_NTHRESH", at_least=1)
     deblend_contrast = parameter(0.005, "as SExtractor's DEBLEND_MINCONT", at_least=0.0, at_most=1.0)
 
@@ -140,10 +141,11 @@ class SourceList(Product):
         self.aperture_fraction = float(curve.fraction[2]) if math.isfinite(curve.fraction[2]) else TYPICAL_FRACTION
         curve.fraction[2] = self.aperture_fraction
         mixed = self.mixed(found, image, radii, curve.fraction, fwhm)
-        curve.scatter[2] = unexplained(curve.scatter[2], mixed[stars(found)])
+        known, bright = np.hypot(self.shape_error(found, image, fwhm), MIXTURE * (mixed - 1.0)), stars(found)
+        curve.scatter[2] = variation(found[bright], 2, 4, mixed[bright], known[bright])
         flux, error = total_flux(found, curve)
         flux, error = flux / mixed, error / mixed
-        relative = np.sqrt(self.shape_error(found, image, fwhm)**2 + (MIXTURE * (mixed - 1.0))**2 + self.flux_floor**2)
+        relative = np.hypot(known, self.flux_floor)
         error = np.hypot(error * self.error_scale, relative * np.abs(flux))
         positive = np.where(flux > 0, flux, np.nan)
         return {"FLUX_TOTAL": flux, "FLUXERR_TOTAL": error, "MAG_TOTAL": self.zero_point - 2.5 * np.log10(positive),
@@ -233,11 +235,3 @@ def pixel_of(found: Any, image: Image) -> tuple[Any, Any]:
     """The pixel that each source is centred on, as indices of column and row."""
     ny, nx = image.data.shape
     return (np.clip(np.round(found["X_IMAGE"] - 1).astype(int), 0, nx - 1), np.clip(np.round(found["Y_IMAGE"] - 1).astype(int), 0, ny - 1))
-
-
-def unexplained(scatter: float, mixed: Any) -> float:
-    """The star-to-star scatter of the growth correction that the mixture of PSFs does not explain."""
-    if len(mixed) < 3 or not math.isfinite(scatter):
-        return scatter
-    explained = 1.4826 * float(np.median(np.abs(mixed - np.median(mixed))))
-    return math.sqrt(max(scatter**2 - explained**2, 0.0))

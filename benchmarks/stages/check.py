@@ -29,7 +29,7 @@ class Check:
         """Whether the tolerance is met; None where there is none."""
         if self.tolerance is None:
             return None
-        return self.value >= self.tolerance if self.at_least else self.value <= self.tolerance
+        return bool(self.value >= self.tolerance if self.at_least else self.value <= self.tolerance)
 
     def as_row(self) -> dict[str, object]:
         """The line as plain data."""

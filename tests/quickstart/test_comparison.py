@@ -77,6 +77,12 @@ def test_what_has_a_neighbour_is_not_isolated() -> None:
     assert list(near(ra, dec, np.array([11.0]), np.array([0.0]), within=1.0)) == [False, False, True, False]
 
 
+def test_wings_of_a_bright_star_reach_farther() -> None:
+    ra, dec = np.array([10.0, 10.00125]), np.zeros(2)
+    alone = [bool(isolated(ra, dec, np.array([18.0, other]), np.array([True, False]), within=4.0, part=0.005)[0]) for other in (15.0, 18.0)]
+    assert alone == [False, True]
+
+
 def test_pixels_found_and_false() -> None:
     deviation = np.array([0.0, 0.5, 3.0, 6.0, -7.0, 100.0, 0.0])
     saturated = np.array([False] * 6 + [True])

@@ -88,7 +88,7 @@ def test_positions_are_those_of_gaia(data, made):
         east, north = house.separations(np.asarray(table["ALPHA_J2000"])[pairs.first], np.asarray(table["DELTA_J2000"])[pairs.first],
                                         ra[pairs.second], dec[pairs.second])
         assert np.median(np.hypot(east, north)) < 0.3
-    assert sources.n_sources > 15
+    assert 12 <= sources.n_sources < 30  # 18, and 6 in the image turned negative; a matched filter at 5 sigma finds 14, and none there
 
 
 def test_lineage_goes_back_to_the_file_as_received(made):

@@ -40,7 +40,8 @@ def test_one_coadd_of_two_nights(made):
     frames = [one.reduced for one in coadd.frames]
     assert coadd.depth == 3 and len(nights(frames)) == 2
     assert {frame.exptime for frame in frames} == {90.0, 240.0}
-    assert sources.n_sources > 100 and np.median(coadd.image.coverage[coadd.image.coverage > 0]) == 3
+    # as many as in the image turned negative are noise: 18 of 157; at a threshold of 0.6 sigma there were 488, of the negative 551
+    assert 100 < sources.n_sources < 250 and np.median(coadd.image.coverage[coadd.image.coverage > 0]) == 3
 
 
 def test_calibrations_are_those_of_the_third_night(made):

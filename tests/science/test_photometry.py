@@ -11,6 +11,7 @@ from awe.science.photometry import (
     growth,
     radii_of,
     total_flux,
+    variation,
     zero_point,
 )
 from awe.science.sources import extract
@@ -143,3 +144,17 @@ def test_empty_apertures_tell_right_from_wrong():
     assert empty_aperture_ratio(data, np.full((300, 300), 1.0), occupied, 4.0)[0] == pytest.approx(2, abs=0.2)
     assert math.isnan(empty_aperture_ratio(data, data * 0 + 1, data * 0 + 1, 4.0)[0])
     assert math.isnan(empty_aperture_ratio(np.zeros((3, 3)), np.ones((3, 3)), np.zeros((3, 3)), 4.0)[0])
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.01])
+def test_neighbours_are_no_variation_of_the_psf(spread):
+    rng = np.random.default_rng(8)
+    n, names = 60, [f"{kind}_APER{k}" for k in (1, 2) for kind in ("FLUX", "FLUXERR", "FRAC")]
+    table, expected = np.zeros(n, [(name, float) for name in names]), rng.uniform(0.97, 1.0, n)
+    table["FLUX_APER2"] = 1e6 + np.where(rng.random(n) < 0.3, rng.uniform(0, 3e4, n), 0.0)
+    table["FLUX_APER1"] = 0.93e6 * expected * (1 + rng.normal(0, np.hypot(spread, 0.0003), n))
+    table["FLUXERR_APER1"], table["FLUXERR_APER2"] = 1000.0, np.hypot(1000.0, 300.0)
+    found = variation(table, 0, 1, expected)
+    assert found < 0.0008 if spread == 0 else found == pytest.approx(spread, rel=0.35)
+    assert variation(table, 0, 1, expected, np.full(n, 0.05)) == 0
+    assert variation(table, 0, 1) > max(0.004, spread / 2), "the expected part was left out"
