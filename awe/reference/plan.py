@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from awe.dataflow.lifecycle import Makeable
 from awe.reference.markdown import first_line, page, table
 from awe.reference.targets import classes
 
@@ -36,5 +35,4 @@ def plan() -> str:
 
 def numbers(cls: Any) -> list[str]:
     """The plan numbers of a class."""
-    text = cls.plan_number if issubclass(cls, Makeable) else ""
-    return [number for number in text.replace("+", " ").split() if number]
+    return [number for number in getattr(cls, "plan_number", "").replace("+", " ").split() if number]

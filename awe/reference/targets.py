@@ -79,8 +79,8 @@ def limits(cls: Any) -> str:
 def facts(cls: Any) -> str:
     """Key, version and plan number."""
     said = [f"Key: {', '.join(map(code, natural_key(cls)))}"]
-    if issubclass(cls, Makeable):
-        said += [f"version {cls.version}"] + ([f"plan number {cls.plan_number}"] if cls.plan_number else [])
+    said += [f"version {cls.version}"] if issubclass(cls, Makeable) else []
+    said += [f"plan number {cls.plan_number}"] if getattr(cls, "plan_number", "") else []
     return "; ".join(said) + "."
 
 

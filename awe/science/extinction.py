@@ -38,13 +38,16 @@ class Extinction:
         return math.isfinite(self.value)
 
 
-def from_fields(raw: Floats, error: Floats, airmass: Floats, *, clip: float = 4.0) -> Extinction:
+def from_fields(raw: Floats, error: Floats, airmass: Floats, *, group: NDArray[np.intp] | None = None, clip: float = 4.0) -> Extinction:
     """Fit a straight line to raw zero points at differing airmass.
 
     Parameters
     ----------
     raw, error, airmass : float64 arrays (n,)
         Raw zero points of stars or of fields (mag), standard errors, and airmasses; what is not finite is left out.
+    group : intp array (n,), optional
+        From 0: which detector each is of. Each has a line of its own, all with one slope; a detector with a single one tells nothing.
+        The zero point is then the mean of theirs.
     clip : float
         Rejection in standard deviations about the line, the worst first.
 
@@ -55,23 +58,28 @@ def from_fields(raw: Floats, error: Floats, airmass: Floats, *, clip: float = 4.
         than they say.
     """
     raw, error, airmass = (np.asarray(values, np.float64) for values in (raw, error, airmass))
+    group = np.zeros(len(raw), np.intp) if group is None else np.asarray(group, np.intp)
     good = np.isfinite(raw) & np.isfinite(airmass) & np.isfinite(error) & (error > 0) & (airmass >= 1.0)
     while True:
         number = int(np.count_nonzero(good))
-        span = float(np.ptp(airmass[good])) if number else 0.0
+        detectors, place = np.unique(group[good], return_inverse=True)
+        span = max((float(np.ptp(airmass[good & (group == one)])) for one in detectors), default=0.0)
         if number < 2 or span < LEAST_SPAN:
             return _none(f"no extinction: {number} raw zero points over {span:.2f} airmass, 2 over {LEAST_SPAN:g} are due")
-        design = np.column_stack([np.ones(number), -airmass[good]]) / error[good, None]
-        covariance = np.linalg.inv(design.T @ design)
-        solution = covariance @ (design.T @ (raw[good] / error[good]))
-        pulls = np.where(good, (raw - solution[0] + solution[1] * airmass) / np.where(good, error, 1.0), 0.0)
-        chi2 = float(np.sum(pulls**2)) / max(number - 2, 1)
+        design = np.column_stack([np.eye(len(detectors))[place], -airmass[good]])
+        weighted = design / error[good, None]
+        covariance = np.linalg.inv(weighted.T @ weighted)
+        solution = covariance @ (weighted.T @ (raw[good] / error[good]))
+        pulls = np.zeros(len(raw))
+        pulls[good] = (raw[good] - design @ solution) / error[good]
+        chi2 = float(np.sum(pulls**2)) / max(number - len(solution), 1)
         worst = int(np.argmax(np.abs(pulls)))
         if number <= 3 or abs(pulls[worst]) <= clip * max(1.0, 1.4826 * float(np.median(np.abs(pulls[good])))):
             break
         good[worst] = False
-    spread = np.sqrt(np.diag(covariance) * max(chi2, 1.0))
-    return Extinction(float(solution[1]), float(spread[1]), float(solution[0]), float(spread[0]), number,
+    share = np.append(np.full(len(detectors), 1.0 / len(detectors)), 0.0)
+    spread, mean_spread = np.sqrt(np.array([covariance[-1, -1], share @ covariance @ share]) * max(chi2, 1.0))
+    return Extinction(float(solution[-1]), float(spread), float(share @ solution), float(mean_spread), number,
                       f"{number} raw zero points over {span:.2f} airmass")
 
 

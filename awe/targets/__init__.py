@@ -1,6 +1,8 @@
 """One file for each kind of product: what it is, what identifies it, what it is made from, when it is bad, how it is made."""
+from awe.targets.associatelist import AssociateList
 from awe.targets.astrometricparameters import AstrometricParameters
 from awe.targets.astrometrictemplate import AstrometricTemplate
+from awe.targets.atmosphericextinction import AtmosphericExtinction
 from awe.targets.chargetransferefficiency import ChargeTransferEfficiency
 from awe.targets.chip import Chip
 from awe.targets.coadd import CoaddFrame
@@ -25,6 +27,7 @@ from awe.targets.masterflat import MasterFlat
 from awe.targets.nightskyflat import NightSkyFlat
 from awe.targets.particleeventrate import ParticleEventRate
 from awe.targets.photometricparameters import PhotometricParameters
+from awe.targets.phottransformation import PhotTransformation
 from awe.targets.psfanisotropy import PsfAnisotropy
 from awe.targets.psfmodel import PSFModel
 from awe.targets.quickcheck import QuickCheck
@@ -46,8 +49,10 @@ from awe.targets.sourcelist import SourceList
 from awe.targets.twilightflat import TwilightFlat
 
 __all__ = [
+    "AssociateList",
     "AstrometricParameters",
     "AstrometricTemplate",
+    "AtmosphericExtinction",
     "ChargeTransferEfficiency",
     "Chip",
     "CoaddFrame",
@@ -72,6 +77,7 @@ __all__ = [
     "NightSkyFlat",
     "PSFModel",
     "ParticleEventRate",
+    "PhotTransformation",
     "PhotometricParameters",
     "PsfAnisotropy",
     "QuickCheck",

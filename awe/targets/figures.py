@@ -97,3 +97,43 @@ def psf_figure(target: Any) -> Any:
     right.set_xlabel("MAG_PSF")
     right.set_ylabel("SPREAD_PSF: 0 for a star")
     return figure
+
+
+def line_figure(target: Any, x: Any, y: Any, error: Any, group: Any, slope: float, labels: tuple[str, str], title: str) -> Any:
+    """Points and a line of a given slope through the middle of each group, above what is left of them."""
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=(7, 6), sharex=True, height_ratios=(2, 1), layout="constrained")
+    for one in np.unique(group):
+        mine = (group == one) & np.isfinite(x + y)
+        constant = float(np.median(y[mine] - slope * x[mine])) if mine.any() else np.nan
+        points = top.errorbar(x[mine], y[mine], error[mine], fmt=".", markersize=4, elinewidth=0.6)
+        ends = np.array([x[mine].min(), x[mine].max()]) if mine.any() else np.zeros(0)
+        top.plot(ends, constant + slope * ends, color=points[0].get_color(), linewidth=0.9)
+        bottom.errorbar(x[mine], y[mine] - constant - slope * x[mine], error[mine], fmt=".", markersize=4, elinewidth=0.6)
+    bottom.axhline(0.0, color="0.5", linewidth=0.8)
+    bottom.set(xlabel=labels[0], ylabel="less the line")
+    top.set_ylabel(labels[1])
+    top.set_title(f"{target!r}\n{title}", fontsize=8)
+    return figure
+
+
+def association_figure(target: Any) -> Any:
+    """Where sources of the second list are about those of the first; how far apart they are; their magnitudes."""
+    import matplotlib.pyplot as plt
+
+    pairs, (one, two) = target.pairs, target.values("MAG_TOTAL")
+    figure, (left, centre, right) = plt.subplots(1, 3, figsize=(14, 4.4), layout="constrained")
+    left.plot(pairs["DELTA_EAST"], pairs["DELTA_NORTH"], ".", markersize=3)
+    left.axhline(0.0, color="0.6", linewidth=0.6)
+    left.axvline(0.0, color="0.6", linewidth=0.6)
+    left.set(xlabel="east [arcsec]", ylabel="north [arcsec]", aspect="equal", xlim=(-target.search_distance, target.search_distance),
+             ylim=(-target.search_distance, target.search_distance))
+    left.set_title(repr(target), fontsize=8)
+    centre.hist(pairs["SEPARATION"], bins=40, range=(0.0, target.search_distance), histtype="step")
+    centre.set(xlabel="separation [arcsec]", ylabel="pairs")
+    centre.set_title(f"{target.n_pairs} pairs; without partner {target.n_first} and {target.n_second}", fontsize=8)
+    right.plot(one, two - one, ".", markersize=3)
+    right.set(xlabel=f"MAG_TOTAL, {target.filter.name}", ylabel=f"{target.second_filter} - {target.filter.name} [mag]")
+    return figure

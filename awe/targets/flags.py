@@ -47,6 +47,10 @@ class Flag(enum.IntFlag):
     """The fringe pattern is stronger than its limit."""
     PSF_ANISOTROPY = 1 << 26
     """Stars are elongated by more than the limit."""
+    EXTINCTION = 1 << 27
+    """The extinction of the atmosphere, or its error, is outside its limits."""
+    COLOUR_TERM = 1 << 28
+    """The colour term, or its error, is outside its limits."""
 
     RELATIVE_ASTROMETRY = 1 << 32
     """Positions are relative to one frame whose own solution is its header's or nominal."""
@@ -78,6 +82,8 @@ class Flag(enum.IntFlag):
     """Too few frames to tell outliers from signal: what cosmic rays and tracks left is still there."""
     INPUTS_LEFT_OUT = 1 << 53
     """Some frames were not good enough by what was asked, and were left out."""
+    STANDING_EXTINCTION = 1 << 50
+    """The frames of the night span too little airmass: the standing coefficient of extinction was used."""
     LOCAL_ASTROMETRY = 1 << 49
     """A global solution was wanted and could not be had, so the frame's own was used."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,34 +17,23 @@ from awe.dataflow.lifecycle import Content
 from awe.dataflow.limits import Limit
 from awe.errors import PermanentError
 from awe.persist.declare import attribute, depends_on, key, parameter
-from awe.science.photometry import POGSON, TYPICAL_FRACTION, ZeroPoint, growth, radii_of, total_flux, zero_point
-from awe.science.sources import extract
-from awe.science.wcs import Wcs, read_wcs
-from awe.targets.astrometricparameters import AstrometricParameters, positions
+from awe.science.photometry import POGSON, ZeroPoint, zero_point
+from awe.science.wcs import read_wcs
+from awe.targets.astrometricparameters import AstrometricParameters
 from awe.targets.chip import Chip
 from awe.targets.fieldreference import FieldReference
 from awe.targets.filter import Filter
 from awe.targets.flags import Flag
 from awe.targets.frame import Product
+from awe.targets.framestars import Stars, stars_of
 from awe.targets.instrument import Instrument
+from awe.targets.phottransformation import PhotTransformation
 from awe.targets.reduced import ReducedScienceFrame
 from awe.targets.referencecatalogue import ReferenceCatalogue
 from awe.targets.sourcetable import table_bytes
 
 #: Zero point of the reference frame of a field, where nothing better is known.
 ARBITRARY = 25.0
-#: Sources with one of these FLAGS are no standard stars: neighbours, blends, saturation, borders.
-FLAWED = 1 | 2 | 4 | 8 | 16
-#: Where hardly a star is unflawed, as in the middle of a globular cluster, those with neighbours have to serve.
-NEIGHBOURS = 1
-#: The part of the flux in an aperture is known well if its relative error is no larger.
-SURE = 0.01
-#: Place of the wide aperture in RADII_FWHM (2 FWHM), which frames of a field are compared in where the part is not known well.
-WIDE = 3
-#: FWHM in pixels where no star-like source tells it.
-TYPICAL_FWHM = 3.0
-
-
 #: What is kept of each star of a frame.
 COLUMNS = (
     Column("x", "pix", "pos.cartesian.x;instr.det", "windowed centre along x, 1-based"),
@@ -56,41 +45,6 @@ COLUMNS = (
     Column("residual", "mag", "phot.mag;arith.diff", "magnitude of the reference minus that of the star; NaN for none"),
     Column("used", "", "meta.code", "1 where the zero point was fitted to it, else 0", "int16"),
 )
-
-
-class Stars(NamedTuple):
-    """Positions of stars, their fluxes in an aperture and in a wide one, and the part of the total flux in the first.
-
-    `x` and `y` are their places on the chip, 0-based. That part, and its error, are NaN where no star tells.
-    """
-
-    ra: NDArray[Any]
-    dec: NDArray[Any]
-    flux: NDArray[Any]
-    error: NDArray[Any]
-    wide_flux: NDArray[Any]
-    wide_error: NDArray[Any]
-    aperture: float
-    aperture_fraction: float
-    fraction_error: float
-    x: NDArray[Any]
-    y: NDArray[Any]
-
-    @property
-    def grows_surely(self) -> bool:
-        """Whether the part of the flux in the aperture is known well."""
-        return self.fraction_error <= SURE * self.aperture_fraction
-
-    @property
-    def growth_error(self) -> float:
-        """The error in magnitudes that the part brings to all total fluxes; 0 where no star tells, as then the part is assumed."""
-        error = POGSON * self.fraction_error / self.aperture_fraction
-        return error if math.isfinite(error) else 0.0
-
-    def total(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Total fluxes and their errors."""
-        part = self.aperture_fraction if math.isfinite(self.aperture_fraction) else TYPICAL_FRACTION
-        return self.flux / part, self.error / part
 
 
 class PhotometricParameters(Product):
@@ -112,7 +66,17 @@ class PhotometricParameters(Product):
     field_reference = depends_on(FieldReference, "the frame that others are compared with", optional=True,
                                  same=("instrument", "chip", "filter", "object=reduced.raw.object", "mode=relative_mode"))
 
+    transformation = depends_on(PhotTransformation, "the colour term of the filter", optional=True,
+                                same=("instrument", "filter", "colour=measured_colour"))
+
     refcat = parameter("", "name of the reference catalogue; empty compares frames with one frame of the field")
+    reference_band = parameter("", "key band of the catalogue that a filter of its own band is compared with; empty for the band of the "
+                               "filter", was="")
+    colour = parameter("", "colour of the catalogue that a term is applied in, as in g-r; empty applies none", was="")
+    colour_term_from = parameter("measured", "where the term is from: measured on many frames, fitted with the zero point, or stated",
+                                 choices=("measured", "fitted", "stated"), was="measured")
+    stated_colour_term = parameter(0.0, "the term that is applied where it is stated", was=0.0)
+    reference_colour = parameter(0.0, "colour that the zero point is for: there the term has no effect", unit="mag", was=0.0)
     match_radius = parameter(1.0, "how far a star may be from its reference", unit="arcsec", at_least=0.0)
     minimum_snr = parameter(20.0, "faintest stars used", at_least=3.0)
     sigma_clip = parameter(3.0, "stars further than this from the median are left out", unit="sigma", at_least=1.0)
@@ -123,6 +87,8 @@ class PhotometricParameters(Product):
     error = attribute(float, "its standard error", unit="mag")
     scatter = attribute(float, "scatter of the stars used", unit="mag")
     n_stars = attribute(int, "stars used")
+    colour_term = attribute(float, "colour term that was applied; none where none was asked for")
+    colour_term_error = attribute(float, "its standard error")
     system = attribute(str, "AB or Vega")
     band = attribute(str, "band of the reference magnitudes")
     aperture = attribute(float, "radius of the aperture that total fluxes are made from", unit="pix")
@@ -134,6 +100,12 @@ class PhotometricParameters(Product):
     def key_relative_mode(keys: dict[str, Any], parameters: dict[str, Any]) -> str | None:
         """A field reference is asked for only where no reference catalogue is named."""
         return None if parameters.get("refcat") else "relative"
+
+    @staticmethod
+    def key_measured_colour(keys: dict[str, Any], parameters: dict[str, Any]) -> str | None:
+        """A measured colour term is asked for only where it is to be applied."""
+        asked = parameters.get("refcat") and parameters.get("colour_term_from") == "measured"
+        return (parameters.get("colour") or None) if asked else None
 
     def make(self) -> None:
         self.system, self.band = self.filter.system, self.filter.band
@@ -156,21 +128,42 @@ class PhotometricParameters(Product):
         """Compare stars with the reference catalogue."""
         if self.catalogue is None:
             raise PermanentError(f"there is no reference catalogue {self.refcat!r}; `awe ingest-catalog` brings it in, or set refcat to ''")
-        band = self.catalogue.band_named(self.filter.band)
+        self.band = band = self.catalogue.band_named(self.reference_band or self.filter.band)
         stars = self.own_stars()
         radius = 0.75 * float(np.hypot(*self.reduced.image.data.shape)) * self.astrometry.pixel_scale / 3600.0
-        reference, errors = self.catalogue.near(self.astrometry.ra, self.astrometry.dec, radius, band)
+        cone = (self.astrometry.ra, self.astrometry.dec, radius)
+        reference, errors = self.catalogue.near(*cone, band)
         pairs = match(stars.ra, stars.dec, reference.ra, reference.dec, self.match_radius, mutual=True)
         mine, theirs = pairs.first, pairs.second
         flux, error = stars.total()
-        found = zero_point(flux[mine], error[mine], reference.magnitude[theirs], errors[theirs],
-                           exptime=self.reduced.exptime, airmass=self.reduced.airmass or math.nan, system=self.system, band=band,
-                           clip=self.sigma_clip, least_snr=self.minimum_snr)
+        colour = self.catalogue.colours(*cone, self.colour)[theirs] if self.colour else None
+        found = zero_point(flux[mine], error[mine], reference.magnitude[theirs], errors[theirs], exptime=self.reduced.exptime,
+                           colour=colour, colour0=self.reference_colour, colour_term=self.known_colour_term(),
+                           airmass=self.reduced.airmass or math.nan, system=self.system, band=band, clip=self.sigma_clip,
+                           least_snr=self.minimum_snr)
         if not found.ok:
             raise PermanentError(f"photometry of {self.exposure} {self.chip.name} in {band}: {found.reason}; "
                                  f"{len(mine)} of {len(stars.ra)} stars are in {self.refcat}")
         self.keep(stars, *stars.total(), mine, errors[theirs], found)
+        if self.colour:
+            measured = self.transformation is not None and self.colour_term_from == "measured"
+            self.colour_term = found.colour_term
+            self.colour_term_error = self.transformation.term_error if measured else found.colour_term_error
         return replace(found, error=math.hypot(found.error, stars.growth_error))
+
+    def known_colour_term(self) -> float | None:
+        """The colour term that is applied, None where it is fitted.
+
+        Raises PermanentError where a measured one is wanted and there is none.
+        """
+        if not self.colour:
+            return 0.0
+        if self.colour_term_from == "measured":
+            if self.transformation is None:
+                raise PermanentError(f"no PhotTransformation tells the colour term of {self.filter.name} in {self.colour}; "
+                                     "set PhotometricParameters.colour_term_from to fitted or stated")
+            return float(self.transformation.term)
+        return self.stated_colour_term if self.colour_term_from == "stated" else None
 
     # ------------------------------------------------------------------ relative
 
@@ -185,7 +178,7 @@ class PhotometricParameters(Product):
             return ZeroPoint(base, 0.0, 0.0, 0, reason="this is the reference frame")
         frame, wcs = reference.frames[0], read_wcs(json.loads(reference.wcs))
         assert wcs is not None
-        theirs, mine = self.stars_of(frame, wcs, self.astrometry.seeing), self.own_stars()
+        theirs, mine = stars_of(frame, wcs, self.astrometry.seeing, self.threshold), self.own_stars()
         sure = mine.grows_surely and theirs.grows_surely
         (flux, error), (other, other_error) = (one.total() if sure else (one.wide_flux, one.wide_error) for one in (mine, theirs))
         pairs = match(mine.ra, mine.dec, theirs.ra, theirs.dec, self.match_radius, mutual=True)
@@ -229,26 +222,6 @@ class PhotometricParameters(Product):
 
     def own_stars(self) -> Stars:
         """The stars of the frame itself."""
-        found = self.stars_of(self.reduced, self.astrometry.as_wcs(), self.astrometry.seeing)
+        found = stars_of(self.reduced, self.astrometry.as_wcs(), self.astrometry.seeing, self.threshold)
         self.aperture, self.aperture_fraction = found.aperture, found.aperture_fraction
         return found
-
-    def stars_of(self, frame: ReducedScienceFrame, wcs: Wcs, seeing: float) -> Stars:
-        """Positions and fluxes of the unflawed sources of a frame, corrected for the size of its pixels."""
-        image = frame.image
-        fwhm = seeing / wcs.pixel_scale if math.isfinite(seeing) and seeing > 0 else TYPICAL_FWHM
-        radii = radii_of(max(fwhm, 1.5))
-        found = extract(image.data, image.variance, image.mask, weight=image.weight, threshold=self.threshold, radii=radii)
-        curve = growth(found, radii)
-        fraction, uncertainty = float(curve.fraction[2]), float(curve.error[2])
-        curve.fraction[2] = 1.0
-        flux, error = total_flux(found, curve)
-        x, y = positions(found)
-        area = wcs.pixel_area(x, y) / wcs.pixel_scale**2
-        good = np.isfinite(flux) & (flux > 0)
-        alone = good & (np.asarray(found["FLAGS"]) & FLAWED == 0)
-        good = alone if np.count_nonzero(alone) >= 10 else good & (np.asarray(found["FLAGS"]) & FLAWED <= NEIGHBOURS)
-        ra, dec = wcs.pixel_to_sky(x[good], y[good])
-        wide, wide_error = (np.asarray(found[f"{name}_APER{WIDE + 1}"], np.float64)[good] * area[good] for name in ("FLUX", "FLUXERR"))
-        return Stars(ra, dec, (flux * area)[good], (error * area)[good], wide, wide_error, radii[2], fraction, uncertainty,
-                     x[good], y[good])

@@ -18,8 +18,9 @@ from awe.targets.globalname import global_name
 
 
 class ReferenceCatalogue(Stored):
-    """A reference catalogue: ICRS positions at an epoch, magnitudes by band, coverage."""
+    """A reference catalogue: ICRS positions at an epoch, magnitudes by band, coverage; also of standard stars."""
 
+    plan_number = "569"
     flags = Flag
     blocking_flags = BLOCKING
 
@@ -71,6 +72,18 @@ class ReferenceCatalogue(Stored):
         reference = Reference(plain(found["ra"]), plain(found["dec"]), magnitude, np.nanmean(errors, axis=0) / 1000.0 if errors else None,
                               columns.get("pmra"), columns.get("pmdec"), float(epoch) if epoch else 2000.0)
         return reference, columns.get(f"mag_{named}_error", nan)
+
+    def colours(self, ra: float, dec: float, radius: float, colour: str) -> np.ndarray:
+        """The colours of the stars that `near` gives, as in g-r; NaN where a magnitude is missing.
+
+        Raises PermanentError where it is no colour, or of bands that the catalogue has not.
+        """
+        bluer, minus, redder = colour.partition("-")
+        if not (bluer and minus and redder):
+            raise PermanentError(f"a colour is two bands of the catalogue, as in g-r; {colour!r} was given")
+        found = self.cone(ra, dec, radius)
+        blue, red = (plain(found[f"mag_{self.band_named(band)}"]) for band in (bluer, redder))
+        return np.asarray(blue - red, np.float64)
 
     def global_name(self, role: str, ext: str) -> str:
         """The name of its file."""

@@ -18,6 +18,19 @@ def test_two_fields_at_different_airmass():
     assert np.std(pulls, axis=0) == pytest.approx(1.0, abs=0.15) and np.abs(np.mean(pulls, axis=0)).max() < 0.25
 
 
+def test_detectors_have_zero_points_of_their_own_and_one_extinction():
+    rng = np.random.default_rng(4)
+    group = np.repeat([0, 1, 2], [12, 8, 1])
+    airmass = np.concatenate([np.linspace(1.0, 1.6, 12), np.linspace(1.5, 2.2, 8), [1.1]])
+    pulls = []
+    for _ in range(200):
+        raw = np.array([25.0, 24.2, 26.0])[group] - 0.25 * airmass + rng.normal(0, 0.01, len(group))
+        found = from_fields(raw, np.full(len(group), 0.01), airmass, group=group)
+        pulls.append(((found.value - 0.25) / found.error, (found.zero_point - 75.2 / 3) / found.zero_point_error))
+    assert np.std(pulls, axis=0) == pytest.approx(1.0, abs=0.2) and np.abs(np.mean(pulls, axis=0)).max() < 0.25
+    assert not from_fields(raw, np.full(len(group), 0.01), np.where(group == 0, 1.0, 2.0), group=group).ok
+
+
 def test_a_wrong_star_is_left_out():
     airmass = np.linspace(1.0, 2.0, 15)
     raw = 25.0 - 0.1 * airmass + np.random.default_rng(2).normal(0, 0.01, 15)

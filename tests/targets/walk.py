@@ -5,18 +5,23 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import sqlalchemy as sa
+from astropy.table import Table
 
 import awe.targets
 from awe.config import Config
 from awe.dataflow.instance import Instance, open_instance
 from awe.fileserver import Store
 from awe.ingest import add_instrument, ingest, ingest_catalogue
+from awe.ingest.instrument import set_parameters
 from awe.persist import session, tables
 from awe.persist.declare import natural_key
 from awe.simulate import simulate_run
 from awe.simulate.config import RunConfig
 from awe.targets import (
+    AssociateList,
+    AtmosphericExtinction,
     ChargeTransferEfficiency,
     CrossTalk,
     FringeFrame,
@@ -24,6 +29,7 @@ from awe.targets import (
     IlluminationCorrection,
     NightSkyFlat,
     ParticleEventRate,
+    PhotTransformation,
     PsfAnisotropy,
     PSFModel,
     QuickCheck,
@@ -34,6 +40,8 @@ from awe.targets.instrument import sites
 
 SEED = 20240311
 FIELD = "FIELD1"
+#: A catalogue of the same stars in two bands; r is transformed from its g by a term of 1.
+COLOURS = "colours"
 #: Calibrations that no source list asks for.
 CHECKS = (ChargeTransferEfficiency, CrossTalk, FringeFrame, IlluminationCorrection, NightSkyFlat, ParticleEventRate, QuickCheck)
 
@@ -67,6 +75,19 @@ def fill(run) -> None:
     report = ingest(list(run.raw_files), commit=True)
     assert report.counts() == {"ingested": len(run.raw_files)}, str(report)
     ingest_catalogue(run.reference, "simref", run.reference_mapping, use_for="simcam")
+    ingest_catalogue(with_colours(run.reference), COLOURS)
+    set_parameters(PhotTransformation, "simcam", {"refcat": COLOURS, "primary": "g"}, "a band that is not the filter's")
+
+
+def with_colours(reference: Path) -> Path:
+    """The stars of a reference catalogue with a band g beside r: colours from 0 to 1.5, and no other error than that of r."""
+    stars = Table.read(reference)
+    red = np.asarray(stars["mag_r"], float)
+    blue = red + np.random.default_rng(SEED).uniform(0.0, 1.5, len(stars))
+    table = Table({"ra": stars["ra"], "dec": stars["dec"], "mag_g": blue, "mag_r": red}, meta={"MAGSYS": "AB"})
+    path = reference.with_name("colours.fits")
+    table.write(path, overwrite=True)
+    return path
 
 
 def make_everything(workers: int = 0) -> None:
@@ -76,6 +97,9 @@ def make_everything(workers: int = 0) -> None:
         cls.get(chip="ccd53", workers=workers)
     PSFModel.get_all(chip="ccd53", workers=workers)
     GAstrometric.get(object=FIELD, workers=workers)
+    AtmosphericExtinction.get(filter="r", workers=workers)
+    PhotTransformation.get(filter="r", colour="g-r", workers=workers)
+    AssociateList.get(object=FIELD, filter="r", second_filter="r", workers=workers)
     PsfAnisotropy.get(chip="ccd53", exposure=RawScienceFrame.select_all()[0].exposure, workers=workers)
 
 

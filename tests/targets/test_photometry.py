@@ -1,0 +1,54 @@
+"""Extinction, colour terms and associations on the simulated run."""
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from awe.errors import PermanentError
+from awe.ingest.instrument import set_parameters
+from awe.targets import AssociateList, AtmosphericExtinction, Flag, PhotometricParameters, PhotTransformation
+from tests.targets.walk import COLOURS, FIELD
+
+
+def test_a_night_at_one_airmass_has_the_standing_coefficient(instance):
+    found = AtmosphericExtinction.get(filter="r")
+    assert found.quality_flags & Flag.STANDING_EXTINCTION and found.n_frames == 0 and found.airmass_span < 0.2
+    assert found.extinction == pytest.approx(0.10, abs=0.03), "that of the simulation, by the wavelength of the band"
+    chips = json.loads(found.by_detector)
+    assert set(chips) == {"ccd50", "ccd53"} and found.zero_point == pytest.approx(25.5, abs=0.25), "but for clouds"
+    assert found.zero_point_at("ccd50", 2.0) == pytest.approx(chips["ccd50"] - 2 * found.extinction)
+    with pytest.raises(PermanentError, match="there are ccd50, ccd53"):
+        found.zero_point_at("ccd99", 1.0)
+
+
+@pytest.mark.parametrize(("pars", "value"), [({"method": "standing", "coefficient": 0.3}, 0.3),
+                                             ({"method": "report", "reported": 0.2, "reported_wavelength": 623.0}, 0.2),
+                                             ({"method": "known", "known_zero_point": 25.8}, 0.55)])
+def test_extinction_by_other_methods(fresh, pars, value):
+    found = AtmosphericExtinction.get(filter="r", pars={"AtmosphericExtinction": pars})
+    assert found.extinction == pytest.approx(value, abs=1e-6 if pars["method"] != "known" else 0.25)
+    assert not found.quality_flags & Flag.STANDING_EXTINCTION
+
+
+def test_a_colour_term_is_measured_and_used_by_zero_points(fresh):
+    measured = PhotTransformation.get(filter="r", colour="g-r")
+    assert measured.term == pytest.approx(1.0, abs=3 * measured.term_error + 0.005) and measured.n_stars > 50
+    assert set(np.unique(measured.sources["frame"])) == set(range(6))
+    plain = PhotometricParameters.select_all()[0]
+    asked = {"exposure": plain.exposure, "chip": plain.chip.name}
+    set_parameters(PhotometricParameters, "simcam", {"refcat": COLOURS, "reference_band": "g", "colour": "g-r"}, "g is the key band")
+    found = PhotometricParameters.get(**asked)
+    assert found.transformation is measured and (found.band, found.colour_term) == ("g", measured.term)
+    assert found.zero_point == pytest.approx(plain.zero_point, abs=0.03), "r at a colour of 0 is g"
+    fitted = PhotometricParameters.get(**asked, pars={"PhotometricParameters": {"colour_term_from": "fitted"}})
+    assert fitted.transformation is None and fitted.colour_term == pytest.approx(1.0, abs=5 * fitted.colour_term_error)
+
+
+def test_a_list_is_associated_with_itself_and_read_from_both_sides(instance):
+    pairs = AssociateList.get(object=FIELD, second_filter="r")
+    assert pairs.second_object == FIELD and pairs.first is pairs.second
+    one, two = pairs.values("FLUX_AUTO")
+    assert np.array_equal(one, two) and pairs.n_pairs == pairs.first.n_sources and pairs.separation == 0
+    assert len(pairs.sources(2)) == pairs.n_pairs and len(pairs.without_partner(1)) == 0
