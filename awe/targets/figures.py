@@ -130,7 +130,7 @@ def association_figure(target: Any) -> Any:
     left.axvline(0.0, color="0.6", linewidth=0.6)
     left.set(xlabel="east [arcsec]", ylabel="north [arcsec]", aspect="equal", xlim=(-target.search_distance, target.search_distance),
              ylim=(-target.search_distance, target.search_distance))
-    left.set_title(repr(target), fontsize=8)
+    figure.suptitle(repr(target), fontsize=8)
     centre.hist(pairs["SEPARATION"], bins=40, range=(0.0, target.search_distance), histtype="step")
     centre.set(xlabel="separation [arcsec]", ylabel="pairs")
     centre.set_title(f"{target.n_pairs} pairs; without partner {target.n_first} and {target.n_second}", fontsize=8)
