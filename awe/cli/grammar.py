@@ -123,6 +123,11 @@ LOOKING = (
         OBJECT, argument("--down", action="store_true", help="what was made from it instead"),
         argument("--depth", type=whole, metavar="N", help="at most so many steps"),
         argument("--full", action="store_true", help="all members of large groups in full, not just the first"), AS_OF, JSON)),
+    Command("forced", "measuring", "forced", "fluxes and upper limits at given positions, whether something is there or not", (
+        argument("id", metavar="ID", help="the SourceList of a coadd, or the PSFModel of a frame: the beginning of its object_id"),
+        argument("positions", metavar="PATH|RA,DEC", help="a table with positions, in any form that catalogues have; or one, in degrees"),
+        argument("--sigma", type=float, default=5.0, metavar="N", help="limits are so many errors (5)"),
+        argument("-o", "--output", metavar="PATH", help="write a table: FITS, VOTable, CSV, ECSV or Parquet, by its ending"), JSON)),
     Command("compare", "comparing", "compare", "what differs between two objects of one class, and where it begins", (
         argument("first", metavar="ID", help="the beginning of an object_id, or the global name of a file"),
         argument("second", metavar="ID"), JSON)),

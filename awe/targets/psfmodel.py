@@ -14,11 +14,12 @@ from awe.dataflow.limits import Limit
 from awe.errors import PermanentError
 from awe.persist.declare import attribute, depends_on, key, parameter
 from awe.science.background import background
+from awe.science.forced import BAD_PIXELS, OUTSIDE
 from awe.science.mask import NO_WEIGHT
 from awe.science.photometry import POGSON, growth, radii_of, total_flux
 from awe.science.psf import seeing, stars
 from awe.science.psfbuild import build_psf
-from awe.science.psffit import PsfPhotometry, psf_photometry
+from awe.science.psffit import FEW_PIXELS, NEIGHBOURS, PsfPhotometry, psf_photometry
 from awe.science.psfmodel import PsfModel
 from awe.science.sources import extract
 from awe.targets.astrometricparameters import AstrometricParameters
@@ -26,6 +27,7 @@ from awe.targets.chip import Chip
 from awe.targets.figures import psf_figure
 from awe.targets.filter import Filter
 from awe.targets.flags import Flag
+from awe.targets.forced import forced_table, positions_of
 from awe.targets.frame import Product
 from awe.targets.image import Image
 from awe.targets.instrument import Instrument
@@ -197,6 +199,14 @@ class PSFModel(Product):
                                gain=self.reduced.effective_gain, forced=True)
         factor = wcs.pixel_area(x, y) / wcs.pixel_scale**2 * 10.0 ** (-0.4 * self.aperture_correction)
         return found._replace(flux=found.flux * factor, error=found.error * factor)
+
+    def forced_sources(self, ra: Any, dec: Any, sigma: float = 5.0) -> SourceTable:
+        """What `forced` finds as a table, with magnitudes and limits of `sigma` errors."""
+        ra, dec = positions_of(ra, dec)
+        found = self.forced(ra, dec)
+        flags = np.where(np.isnan(found.flux), OUTSIDE | BAD_PIXELS, 0) | (found.flags & (FEW_PIXELS | NEIGHBOURS))
+        return forced_table(ra, dec, found.flux, found.error, flags, zero_point=self.zero_point, exptime=self.reduced.exptime,
+                            unit="electron", sigma=sigma)
 
     def inspect(self) -> Any:
         """The PSF in the middle, its width and ellipticity over the field, and how wide sources are by their magnitudes."""

@@ -16,21 +16,33 @@ from awe.catalogues.column import Column
 from awe.catalogues.cone import Listed, cone_search, search_lists
 from awe.catalogues.export import export
 from awe.catalogues.footprint import Footprint
+from awe.catalogues.match import match_all
 from awe.catalogues.parquet import SourceFile
 from awe.catalogues.table import SourceTable
 from awe.dataflow.lifecycle import Content
 from awe.dataflow.limits import Limit
 from awe.persist.declare import attribute, depends_on, key, parameter
 from awe.science.background import background
+from awe.science.forced import CROWDED, forced_apertures
 from awe.science.mask import NO_WEIGHT
 from awe.science.mixture import mixed_fraction
-from awe.science.photometry import POGSON, TYPICAL_FRACTION, empty_aperture_ratio, growth, radii_of, total_flux, variation
+from awe.science.photometry import (
+    MAIN_APERTURE,
+    POGSON,
+    TYPICAL_FRACTION,
+    empty_aperture_ratio,
+    growth,
+    radii_of,
+    total_flux,
+    variation,
+)
 from awe.science.psf import seeing, stars
 from awe.science.sourcecolumns import columns
 from awe.science.sources import extract, with_sky
 from awe.targets.coadd import CoaddFrame, tile_of_field
 from awe.targets.filter import Filter
 from awe.targets.flags import Flag
+from awe.targets.forced import forced_table, positions_of
 from awe.targets.frame import Product
 from awe.targets.image import Image
 from awe.targets.instrument import Instrument
@@ -211,6 +223,32 @@ class SourceList(Product):
         there = {one.object_id: one for one in lists}
         listed = [Listed(name, Footprint.from_json(json.loads(one.footprint)), one.open) for name, one in there.items()]
         return [(there[name], table) for name, table in search_lists(listed, ra, dec, radius)]
+
+    def forced_sources(self, ra: Any, dec: Any, sigma: float = 5.0) -> SourceTable:
+        """Total fluxes of point sources at given positions (ICRS degrees) on the image, whether anything is there or not.
+
+        As FLUX_TOTAL but for the mixture of PSFs; `MAGLIM_FORCED` is a limit of `sigma` errors.
+        """
+        ra, dec = positions_of(ra, dec)
+        image, wcs = self.frame.image, self.frame.as_wcs()
+        assert image.mask is not None and image.weight is not None
+        fwhm = (self.seeing if math.isfinite(self.seeing or math.nan) else self.frame.seeing) / wcs.pixel_scale
+        radius = radii_of(max(fwhm, 1.5))[MAIN_APERTURE]
+        sky = background(image.data, image.mask & np.uint16(NO_WEIGHT), mesh=self.background_mesh)
+        good = (image.weight > 0) & (image.mask & np.uint16(NO_WEIGHT) == 0)
+        noise = np.divide(1.0, image.weight, out=np.zeros_like(image.weight), where=image.weight > 0)
+        x, y = wcs.sky_to_pixel(ra, dec)
+        found = forced_apertures(image.data - sky.level, noise, good, x, y, radius)
+        flux = found.flux / self.aperture_fraction
+        error = np.hypot(found.error * self.error_scale / self.aperture_fraction, self.flux_floor * np.abs(flux))
+        flags = found.flags | np.where(self.has_neighbours(ra, dec, fwhm * wcs.pixel_scale, radius * wcs.pixel_scale), CROWDED, 0)
+        return forced_table(ra, dec, flux, error, flags, zero_point=self.zero_point, exptime=1.0, unit="count/s", sigma=sigma)
+
+    def has_neighbours(self, ra: Any, dec: Any, fwhm: float, radius: float) -> Any:
+        """Whether a source of the list, other than one at the position itself, brings light into a circle there; arcsec."""
+        table = self.table(("NUMBER",))
+        near = match_all(ra, dec, table[table.ra], table[table.dec], radius + fwhm)
+        return np.isin(np.arange(len(ra)), near.first[near.separation > 0.5 * fwhm])
 
     def casu(self, layout: int = 66) -> fits.BinTableHDU:
         """The table in a layout of CASU, of 32 or of 66 columns."""

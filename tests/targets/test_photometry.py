@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
+from awe.cli.main import main
 from awe.errors import PermanentError
 from awe.ingest.instrument import set_parameters
-from awe.targets import AssociateList, AtmosphericExtinction, Flag, PhotometricParameters, PhotTransformation
+from awe.targets import AssociateList, AtmosphericExtinction, Flag, PhotometricParameters, PhotTransformation, PSFModel, SourceList
 from tests.targets.walk import COLOURS, FIELD
 
 
@@ -52,3 +54,43 @@ def test_a_list_is_associated_with_itself_and_read_from_both_sides(instance):
     one, two = pairs.values("FLUX_AUTO")
     assert np.array_equal(one, two) and pairs.n_pairs == pairs.first.n_sources and pairs.separation == 0
     assert len(pairs.sources(2)) == pairs.n_pairs and len(pairs.without_partner(1)) == 0
+
+
+def test_what_is_measured_at_the_places_of_sources_is_what_was_detected(instance):
+    listed = SourceList.find(object=FIELD)
+    table = listed.table(("NUMBER", "FLUX_TOTAL", "FLUXERR_TOTAL", "FLAGS", "FRAC_APER3"))
+    at = np.flatnonzero((table["FLAGS"] == 0) & (table["FRAC_APER3"] == 0) & (table["FLUX_TOTAL"] > 50 * table["FLUXERR_TOTAL"]))
+    found = listed.forced_sources(table[table.ra][at], table[table.dec][at])
+    back = np.argsort(found["NUMBER"])
+    ratio = found["FLUX_FORCED"][back] / table["FLUX_TOTAL"][at]
+    assert len(at) > 10 and np.median(ratio) == pytest.approx(1.0, abs=0.01) and np.std(ratio) < 0.03
+    assert (found["MAGLIM_FORCED"] < found["MAG_FORCED"]).all()
+
+
+def test_empty_sky_has_limits_and_no_flux(instance):
+    listed = SourceList.find(object=FIELD)
+    image, wcs = listed.frame.image, listed.frame.as_wcs()
+    rng = np.random.default_rng(7)
+    rows, columns = np.nonzero(image.coverage >= 3)
+    chosen = rng.choice(len(rows), 400, replace=False)
+    ra, dec = wcs.pixel_to_sky(columns[chosen].astype(float), rows[chosen].astype(float))
+    table = listed.table(("NUMBER",))
+    far = np.array([np.min(np.hypot((table[table.ra] - a) * np.cos(np.radians(b)), table[table.dec] - b)) for a, b in
+                    zip(ra, dec, strict=True)]) > 5 / 3600
+    found = listed.forced_sources(ra[far], dec[far])
+    good = found["FLAGS_FORCED"] == 0
+    pull = (found["FLUX_FORCED"] / found["FLUXERR_FORCED"])[good]
+    assert good.sum() > 40 and 0.6 < 1.4826 * np.median(np.abs(pull - np.median(pull))) < 1.6
+    assert np.median(found["MAGLIM_FORCED"][good]) == pytest.approx(listed.limiting_magnitude, abs=0.6)
+    assert np.isnan(listed.forced_sources(0.0, 80.0)["FLUX_FORCED"]).all()
+
+
+def test_positions_on_a_frame_by_the_command(instance, capsys, monkeypatch):
+    model = PSFModel.select_all()[0]
+    bright = model.sources.rows(np.argsort(model.sources["MAG_PSF"])[:1])
+    ra, dec = float(bright["ALPHA_J2000"][0]), float(bright["DELTA_J2000"][0])
+    monkeypatch.setattr("awe.cli.measuring.opened", lambda options: nullcontext(instance))
+    assert main(["forced", model.object_id, f"{ra:.7f},{dec:.7f}", "--json"]) == 0
+    [row] = json.loads(capsys.readouterr().out)
+    assert row["MAG_FORCED"] == pytest.approx(float(bright["MAG_PSF"][0]), abs=0.02)
+    assert row["MAGLIM_FORCED"] < row["MAG_FORCED"]
