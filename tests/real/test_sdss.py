@@ -66,7 +66,8 @@ def test_they_take_part_in_everything_downstream(made):
     coadds, lists = made
     assert sorted(coadds) == ["g", "i", "r"] and all(one.depth == 2 for one in coadds.values())
     for name, one in lists.items():
-        assert one.n_sources > 600 and one.zero_point == 30.0 and one.error_scale < 1.3, name
+        # SExtractor at this threshold finds 642 in g, all but 6 of them among ours
+        assert 600 < one.n_sources < 1100 and one.zero_point == 30.0 and one.error_scale < 1.3, name
         assert not one.frame.quality_flags & (Flag.RELATIVE_ASTROMETRY | Flag.NO_ZEROPOINT)
     assert all(one.is_up_to_date() for one in lists.values())
 
