@@ -21,6 +21,7 @@ from astropy.io.votable import parse as parse_votable
 from astropy.table import Table
 
 from awe.catalogues.arrays import from_arrow_array
+from awe.catalogues.landolt import is_landolt, read_landolt
 from awe.catalogues.textform import TextForm, recognise
 from awe.errors import CatalogueError, MissingFileError
 
@@ -64,7 +65,10 @@ def _read(path: Path, content: bytes, start: bytes, hdu: int | str | None) -> tu
         raise CatalogueError(f"{path}: a web page, not a table; perhaps the message of a service that failed")
     if start[:1] in b"[{":
         raise CatalogueError(f"{path}: JSON, which is no form of table; give FITS, VOTable, IPAC, CSV or text")
-    form = recognise(_text(path, content), str(path))
+    text = _text(path, content)
+    if is_landolt(text.splitlines()):
+        return read_landolt(text.splitlines()), "Landolt's table"
+    form = recognise(text, str(path))
     return _read_text(form), form.name
 
 

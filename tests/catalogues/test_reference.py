@@ -130,6 +130,19 @@ def test_standards_in_iraf_text(real_data: Path) -> None:
     assert np.isnan(l92.table["mag_U"]).any() and np.nanmax(l92.table["mag_U"]) < 30
 
 
+def test_standards_as_photcal_has_them(real_data: Path) -> None:
+    """Each star is where the same star is in another table, and as bright."""
+    found = read_catalogue(real_data / "standards_iraf" / "nlandolt.dat.bz2").table
+    assert len(found) == 526 and read_catalogue(real_data / "standards_iraf" / "onlandolt.dat.bz2").mapping.bands.keys() == set("UBVRI")
+    row = int(np.flatnonzero(found["id"] == "TPHE_A")[0])
+    assert (found["ra"][row], found["dec"][row]) == pytest.approx((7.5375, -46.52278), abs=1e-4)
+    assert [found[f"mag_{band}"][row] for band in "UBVRI"] == pytest.approx([15.824, 15.444, 14.651, 14.216, 13.810], abs=1e-6)
+    other = read_catalogue(real_data / "standards_lcogtsnpipe_a" / "landolt.cat").table
+    pairs = match(found["ra"], found["dec"], other["ra"], other["dec"], 20.0, mutual=True)
+    offset = found["mag_V"][pairs.first] - other["mag_V"][pairs.second]
+    assert len(pairs) > 20 and abs(np.median(offset)) < 0.01
+
+
 def test_real_files_that_are_no_catalogue(real_data: Path) -> None:
     folder = real_data / "wfcam_wsa_votables"
     for name, words in (("vo_results.html", "a web page"), ("image.fits.bz2", "without a table; it has: 0 PRIMARY"),
