@@ -29,6 +29,24 @@ def missing() -> list[str]:
     return [name for name, kernel in kernels().items() if not is_kept(kernel)]
 
 
+def left_over() -> list[str]:
+    """The kernels that the last warm-up had no use for, as far as no module has changed since."""
+    note = _note()
+    if not note.exists() or any(path.stat().st_mtime > note.stat().st_mtime for path in Path(awe.science.__path__[0]).glob("*.py")):
+        return []
+    return note.read_text(encoding="utf8").split()
+
+
+def leave_over(names: list[str]) -> None:
+    """Note for which kernels a warm-up had no use, so that the next does not look for a use again."""
+    _note().write_text("\n".join(names), encoding="utf8")
+
+
+def _note() -> Path:
+    """The file where that is noted, beside what numba keeps."""
+    return Path(next(iter(kernels().values())).stats.cache_path) / "left_over.txt"
+
+
 def told(work: str) -> str:
     """What will be done, with the news that kernels are compiled for it where that is so."""
     return f"{work}, compiling kernels once" if missing() else work

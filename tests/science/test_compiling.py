@@ -35,3 +35,12 @@ def test_a_kernel_is_missing_until_it_is_used_and_when_it_has_changed(tmp_path, 
     later = source.stat().st_mtime + 10
     os.utime(source, (later, later))
     assert compiling.missing() == ["own.one_more"]
+
+
+def test_what_a_warm_up_had_no_use_for_is_known_until_a_module_changes(tmp_path, monkeypatch):
+    monkeypatch.setattr(compiling, "_note", lambda: tmp_path / "left_over.txt")
+    assert compiling.left_over() == []
+    compiling.leave_over(["exact.exact", "match._proposals"])
+    assert compiling.left_over() == ["exact.exact", "match._proposals"]
+    os.utime(tmp_path / "left_over.txt", (0, 0))
+    assert compiling.left_over() == []
