@@ -262,7 +262,7 @@ def growth(sources: NDArray[np.void], radii: Sequence[float]) -> Growth:
     """
     stars = psf.stars(sources)
     fraction, error = np.ones(len(radii)), np.zeros(len(radii))
-    count = 0
+    count, measured = 0, False
     for k in range(len(radii) - 2, -1, -1):
         inner, outer = (np.asarray(sources[f"FLUX_APER{j + 1}"][stars], np.float64) for j in (k, k + 1))
         spread = np.asarray(sources[f"FLUXERR_APER{k + 2}"][stars], np.float64)
@@ -270,16 +270,27 @@ def growth(sources: NDArray[np.void], radii: Sequence[float]) -> Growth:
         use = clean & (outer > 100.0 * spread) & (inner > 0)
         if np.count_nonzero(use) < 10:
             use = clean & (outer > 30.0 * spread) & (inner > 0)
-        if np.count_nonzero(use) < 3:
-            fraction[:k + 1], error[:k + 1] = np.nan, np.nan
-            break
         ratio = inner[use] / outer[use]
-        middle, own = _uncontaminated(ratio, 1.0 / outer[use])
+        if len(ratio) < 3:
+            middle = _typical_step(radii, k)
+            own = (1.0 - middle) / 2.0
+        else:
+            middle, own = _uncontaminated(ratio, 1.0 / outer[use])
+            measured = True
         fraction[k] = fraction[k + 1] * middle
         error[k] = math.hypot(error[k + 1] / fraction[k + 1], own / middle) * fraction[k]
         count = len(ratio) if k == min(MAIN_APERTURE, len(radii) - 2) else count
+    if not measured:
+        fraction[:-1], error[:-1] = np.nan, np.nan
     scatter = np.array([variation(sources[stars], k, min(k + 2, len(radii) - 1)) for k in range(len(radii))])
     return Growth(tuple(float(r) for r in radii), fraction, error, scatter, count)
+
+
+def _typical_step(radii: Sequence[float], k: int) -> float:
+    """Return the light inside radius k over that inside the next, of a Moffat profile with an index of 3."""
+    width = radii[min(MAIN_APERTURE, len(radii) - 1)] / RADII_FWHM[min(MAIN_APERTURE, len(radii) - 1)]
+    inside = [1.0 - (1.0 + (r / (0.981 * width)) ** 2) ** -2 for r in (radii[k], radii[k + 1])]
+    return inside[0] / inside[1]
 
 
 def _uncontaminated(ratio: Floats, faintness: Floats) -> tuple[float, float]:

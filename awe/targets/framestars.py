@@ -50,9 +50,9 @@ class Stars(NamedTuple):
 
     @property
     def growth_error(self) -> float:
-        """The error in magnitudes that the part brings to all total fluxes; 0 where no star tells, as then the part is assumed."""
+        """The error in magnitudes that the part brings to all total fluxes; where no star tells, half the light that is assumed outside."""
         error = POGSON * self.fraction_error / self.aperture_fraction
-        return error if math.isfinite(error) else 0.0
+        return error if math.isfinite(error) else POGSON * (1.0 - TYPICAL_FRACTION) / 2.0
 
     def total(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """Total fluxes and their errors."""

@@ -128,6 +128,17 @@ def test_faint_neighbours_that_nobody_finds_do_not_bend_the_curve():
     assert clean.error[2] < 1e-3 and spoilt.error[2] < 2e-3
 
 
+def test_rings_that_no_star_tells_of_are_assumed_and_their_error_says_so():
+    data, variance, *_ = image(4.0)
+    radii = radii_of(4.0)
+    found = extract(data, variance, radii=radii)
+    whole = growth(found, radii)
+    found["FRAC_APER6"], found["FRAC_APER7"] = 1.0, 1.0
+    part = growth(found, radii)
+    assert part.nstars == whole.nstars and part.error[2] > 2 * whole.error[2]
+    assert part.fraction[2] == pytest.approx(whole.fraction[2], abs=2.5 * part.error[2])
+
+
 def test_growth_without_stars_is_nan():
     found = extract(np.random.default_rng(0).normal(0, 1, (200, 200)), threshold=3.0)
     curve = growth(found, (2.0, 3.0, 4.0, 6.0, 9.0, 13.0))
