@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from awe.catalogues.column import Column
     from awe.catalogues.cone import Listed, cone_ranges, cone_search, search_lists
-    from awe.catalogues.export import export
+    from awe.catalogues.exporting import export
     from awe.catalogues.footprint import Footprint
     from awe.catalogues.mapping import Band, Mapping, Source, load_mapping
-    from awe.catalogues.match import Match, match, match_all
+    from awe.catalogues.matching import Match, match, match_all
     from awe.catalogues.parquet import SourceFile, read_parquet, write_parquet
     from awe.catalogues.reference import Reference, read_catalogue
     from awe.catalogues.sky import hpx29, separation
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 _HOMES = {
     "column": ("Column",),
     "cone": ("Listed", "cone_ranges", "cone_search", "search_lists"),
-    "export": ("export",),
+    "exporting": ("export",),
     "footprint": ("Footprint",),
     "mapping": ("Band", "Mapping", "Source", "load_mapping"),
-    "match": ("Match", "match", "match_all"),
+    "matching": ("Match", "match", "match_all"),
     "parquet": ("SourceFile", "read_parquet", "write_parquet"),
     "reference": ("Reference", "read_catalogue"),
     "sky": ("hpx29", "separation"),

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from awe.catalogues.column import Column
-from awe.catalogues.match import Match, match, match_all
+from awe.catalogues.matching import Match, match, match_all
 from awe.catalogues.table import SourceTable
 from awe.errors import CatalogueError, did_you_mean
 

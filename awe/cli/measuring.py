@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from awe.catalogues import read_catalogue
-from awe.catalogues.export import export
+from awe.catalogues.exporting import export
 from awe.catalogues.table import SourceTable
 from awe.cli.opened import opened
 from awe.cli.output import as_table, print_json

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from awe.catalogues.column import Column
-from awe.catalogues.match import match
+from awe.catalogues.matching import match
 from awe.catalogues.parquet import SourceFile
 from awe.catalogues.table import SourceTable
 from awe.dataflow.lifecycle import Content

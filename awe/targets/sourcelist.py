@@ -14,9 +14,9 @@ from astropy.io import fits
 from awe.catalogues.casu import casu_view
 from awe.catalogues.column import Column
 from awe.catalogues.cone import Listed, cone_search, search_lists
-from awe.catalogues.export import export
+from awe.catalogues.exporting import export
 from awe.catalogues.footprint import Footprint
-from awe.catalogues.match import match_all
+from awe.catalogues.matching import match_all
 from awe.catalogues.parquet import SourceFile
 from awe.catalogues.table import SourceTable
 from awe.dataflow.lifecycle import Content

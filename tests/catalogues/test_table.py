@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from astropy_healpix import HEALPix
 from hypothesis import given
 from hypothesis import strategies as st
 
+from awe import catalogues
 from awe.catalogues import Column, SourceTable, hpx29
 from awe.errors import AweError, CatalogueError, UnknownNameError
 
@@ -181,3 +183,8 @@ def test_every_public_name_is_there() -> None:
     with pytest.raises(AttributeError):
         catalogues.nothing
     assert issubclass(CatalogueError, AweError)
+
+
+def test_no_name_of_the_package_is_that_of_a_module():
+    """Else it would be the module where that was loaded first, and what is meant where it was not."""
+    assert not {info.name for info in pkgutil.iter_modules(catalogues.__path__)} & set(catalogues.__all__)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from awe.catalogues.match import match
+from awe.catalogues.matching import match
 from awe.instruments import open_fits
 from awe.targets import (
     AstrometricParameters,

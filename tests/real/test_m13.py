@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from awe.catalogues.match import match
+from awe.catalogues.matching import match
 from awe.science.mask import Bit
 from awe.science.sources import extract
 from awe.targets import (

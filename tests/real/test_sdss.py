@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from awe.catalogues.match import match
+from awe.catalogues.matching import match
 from awe.ingest import ingest_catalogue
 from awe.persist.lineage import made_from
 from awe.targets import (
