@@ -39,6 +39,9 @@ VOTERS: Final = 0.1
 FAILURES: Final = 5
 """After so many lines along which no track is seen the search ends."""
 
+FAINT: Final = 15.0
+"""Errors of its height in a segment below which a track has to be as bright all along."""
+
 LONG: Final = 12
 """Squares along an axis that stars and galaxies do not reach."""
 
@@ -280,7 +283,9 @@ def _measured(strip: NDArray[np.float32], along: NDArray[np.float64], noise: flo
     error = noise * 1.25 / SEGMENT**0.5
     core = profiles[:, REACH - 2:REACH + 3].mean(axis=1)
     seen = _longest(np.flatnonzero(core > 3.0 * error / 5**0.5))
-    if len(seen) < 3 or (seen[-1] - seen[0] + 1) * SEGMENT < shortest or len(seen) < 0.7 * (seen[-1] - seen[0] + 1):
+    if len(seen) < 3 or (seen[-1] - seen[0] + 1) * SEGMENT < shortest or len(seen) < 0.9 * (seen[-1] - seen[0] + 1):
+        return None
+    if not _is_even(core[seen], error / 5**0.5):
         return None
     stacked = np.median(profiles[seen], axis=0)
     limit = max(3.0 * error / len(seen) ** 0.5, 0.02 * float(stacked.max()))
@@ -298,6 +303,13 @@ def _measured(strip: NDArray[np.float32], along: NDArray[np.float64], noise: flo
     middle = distance + (left + right) / 2.0 - REACH
     ends = [(middle * cos - along[at] * sin, middle * sin + along[at] * cos) for at in (first, last)]
     return Track(*ends[0], *ends[1], float(right - left + 3), float(stacked[REACH]))
+
+
+def _is_even(heights: NDArray[np.float32], error: float) -> bool:
+    """Whether a faint track is about as bright all along, as a row of galaxies and of the wings of stars is not; bright ones may flash."""
+    median = float(np.median(heights))
+    scatter = MAD_TO_SIGMA * float(np.median(np.abs(heights - median)))
+    return median > FAINT * error or scatter <= max(0.3 * median, 2.0 * error)
 
 
 def _stands_out(clean: NDArray[np.float32], noise: float, angle: float, distance: float, track: Track) -> bool:

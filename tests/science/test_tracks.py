@@ -6,6 +6,7 @@ import pytest
 from scipy import ndimage
 
 from awe.errors import FitsError
+from awe.science import tracks as tracks_module
 from awe.science.mask import Bit
 from awe.science.tracks import tracks
 
@@ -72,3 +73,9 @@ def test_columns_of_the_detector_and_nothing_at_all_are_no_tracks() -> None:
     assert tracks(np.zeros((20, 30))).tracks == ()
     with pytest.raises(FitsError, match="mask of its shape"):
         tracks(np.zeros((20, 30)), np.zeros((20, 31)))
+
+
+def test_a_faint_row_of_sources_is_no_track_and_a_bright_one_that_flashes_is():
+    even, uneven = np.array([12.0, 13.0, 11.0, 12.5, 14.0, 12.0]), np.array([4.0, 16.0, 89.0, 9.5, 5.0, 16.0])
+    assert tracks_module._is_even(even, 1.8) and not tracks_module._is_even(uneven, 1.8)
+    assert tracks_module._is_even(10.0 * uneven, 1.8)
