@@ -8,8 +8,11 @@ from __future__ import annotations
 import re
 
 import numpy as np
+from astropy import units
+from astropy.coordinates import Angle
 from astropy.table import Table
-from numpy.typing import NDArray
+
+from awe.errors import CatalogueError
 
 FIELDS = 17
 _ANGLES = re.compile(r"\d{1,2}:\d\d:\d\d(\.\d*)?\s+[+-]?\d{1,2}:\d\d:\d\d(\.\d*)?$")
@@ -17,9 +20,9 @@ NUMBERS = (3, 4, 5, 6, 8, 11, 12, 13, 14, 16)
 """Places of V, B-V, U-B, V-R, V-I and their errors."""
 
 
-def is_landolt(lines: list[str]) -> bool:
-    """Whether the rows are those of such a table."""
-    rows = [line.split() for line in lines[:50] if line.strip() and not line.lstrip().startswith("#")]
+def is_landolt(text: str) -> bool:
+    """Whether the first rows are those of such a table."""
+    rows = [line.split() for line in text.split("\n", 50)[:50] if line.strip() and not line.lstrip().startswith("#")]
     return bool(rows) and all(len(row) == FIELDS and _ANGLES.match(" ".join(row[1:3])) for row in rows)
 
 
@@ -31,7 +34,10 @@ def read_landolt(lines: list[str]) -> Table:
     b, b_error = v + bv, np.hypot(v_error, bv_error)
     bands = {"U": (b + ub, np.hypot(b_error, ub_error)), "B": (b, b_error), "V": (v, v_error), "R": (v - vr, np.hypot(v_error, vr_error)),
              "I": (v - vi, np.hypot(v_error, vi_error))}
-    ra, dec = 15.0 * _degrees([row[1] for row in rows]), _degrees([row[2] for row in rows])
+    try:
+        ra, dec = (Angle([row[place] for row in rows], unit).deg for place, unit in ((1, units.hourangle), (2, units.deg)))
+    except ValueError as reason:
+        raise CatalogueError(f"Landolt's table has a position that is none: {reason}") from reason
     columns = {"id": [row[0] for row in rows], "ra": ra, "dec": dec}
     for band, (magnitude, error) in bands.items():
         columns |= {band: magnitude, f"{band}err": error}
@@ -39,11 +45,7 @@ def read_landolt(lines: list[str]) -> Table:
 
 
 def _number(word: str) -> float:
-    return float("nan") if word == "INDEF" else float(word)
-
-
-def _degrees(words: list[str]) -> NDArray[np.float64]:
-    """Return sexagesimal angles in the unit of their first part."""
-    signs = np.array([-1.0 if word.startswith("-") else 1.0 for word in words])
-    parts = np.array([[float(part) for part in word.lstrip("+-").split(":")] for word in words])
-    return np.asarray(signs * (parts @ [1.0, 1 / 60, 1 / 3600]), np.float64)
+    try:
+        return float("nan") if word == "INDEF" else float(word)
+    except ValueError:
+        raise CatalogueError(f"Landolt's table has {word!r} where a number is due; give INDEF for a missing one") from None

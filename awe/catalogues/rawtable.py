@@ -66,7 +66,7 @@ def _read(path: Path, content: bytes, start: bytes, hdu: int | str | None) -> tu
     if start[:1] in b"[{":
         raise CatalogueError(f"{path}: JSON, which is no form of table; give FITS, VOTable, IPAC, CSV or text")
     text = _text(path, content)
-    if is_landolt(text.splitlines()):
+    if is_landolt(text):
         return read_landolt(text.splitlines()), "Landolt's table"
     form = recognise(text, str(path))
     return _read_text(form), form.name

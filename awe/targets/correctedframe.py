@@ -64,7 +64,8 @@ class CorrectedFrame(DetectorFrame):
     def with_pollution(self, frame: Calibrated) -> Calibrated:
         """The frame with a bit where more cross talk was taken off than there is read noise."""
         limits = [noise / gain for noise, gain in zip(frame.read_noise, frame.gain, strict=True)]
-        plain, clean = super().assembled(self.raw), self.assembled(self.raw)
+        plain = super().assembled(self.raw)
+        clean = plain.without_crosstalk(self.crosstalk.correction)
         return reweigh(frame, polluted(plain.data, clean.data, plain.amplifiers, limits))
 
     def without_fringes(self, frame: Calibrated) -> Calibrated:

@@ -12,6 +12,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 from awe.catalogues import Mapping, load_mapping, match, read_catalogue
+from awe.catalogues.landolt import is_landolt, read_landolt
 from awe.errors import CatalogueError, MissingFileError
 from awe.simulate import RunConfig, simulate_run
 
@@ -327,3 +328,13 @@ def test_guessed_right_ascensions_from_minus_180_are_wrapped(tmp_path: Path) -> 
     path = tmp_path / "stars.csv"
     path.write_text("ra,dec,g\n-10,0,18\n20,1,19\n")
     assert sorted(read_catalogue(path).table["ra"]) == [20.0, 350.0]
+
+
+@pytest.mark.parametrize(("old", "new", "said"), [("12.5", "bright", "where a number is due"),
+                                                   ("10:00:00", "10:99:00", "a position that is none")])
+def test_what_is_no_number_in_a_table_of_standards_is_refused_in_words(old, new, said):
+    row = "S1 10:00:00 -05:00:00 12.5 0.5 0.1 0.3 0.3 0.6 5 3 0.01 0.01 0.01 0.01 0.01 0.01"
+    text = row.replace(old, new)
+    assert is_landolt(text)
+    with pytest.raises(CatalogueError, match=said):
+        read_landolt([text])
