@@ -55,9 +55,9 @@ class Changes:
         nodes = self.graph.nodes
         for oid, target in targets.items():
             if oid not in nodes:
-                nodes[oid] = Swept(class_of(target.class_id), target.anchor, self.graph)
+                nodes[oid] = Swept(class_of(target.class_id), target.anchor, self.graph, oid)
         for winner in select.objects(self.graph.connection, sorted({oid for oid in more if oid not in nodes})):
-            nodes[winner.oid] = Swept(class_of(winner.class_id), winner.anchor, self.graph, winner)
+            nodes[winner.oid] = Swept(class_of(winner.class_id), winner.anchor, self.graph, winner.oid, winner)
 
     def _mark(self, found: Exceptions) -> None:
         """Note the recorded inputs in whose place something else is picked, or has to be asked for."""
@@ -68,7 +68,7 @@ class Changes:
             oid = other[0]
             node = nodes.get(oid)
             if node is None:
-                node = nodes[oid] = Swept(classes[other.target_class_id], other.target_anchor, graph)
+                node = nodes[oid] = Swept(classes[other.target_class_id], other.target_anchor, graph, oid)
             if node.others:
                 node.others.append(other)
             else:

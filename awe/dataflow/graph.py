@@ -19,8 +19,9 @@ from awe.dataflow import select
 from awe.dataflow.changes import Changes
 from awe.dataflow.expand import Expansion
 from awe.dataflow.filling import Filling
+from awe.dataflow.garbage import uninterrupted
 from awe.dataflow.groups import Groups
-from awe.dataflow.node import Ask, Node, Slots, is_makeable
+from awe.dataflow.node import Ask, Node, Slots, Swept, is_makeable
 from awe.dataflow.parameters import ParameterBook, scope_of
 from awe.dataflow.paths import asked_keys, keys_of_object, value_of_object
 from awe.dataflow.scopes import Scopes
@@ -58,7 +59,6 @@ class Graph:
         self.asks: dict[tuple[bytes, int], Ask] = {}
         self.nodes: dict[int, Node] = {}
         self.made: dict[object, Node] = {}
-        self.completing: Callable[[Node], None] | None = None
         self.reading: Callable[[], AbstractContextManager[sa.Connection]] | None = None
         self.filling = Filling(self)
         self.recorded: dict[Ask, int] = {}
@@ -67,7 +67,6 @@ class Graph:
         self._frontier: list[Node] = []
         self.groups = Groups(self)
         self.expansion = Expansion(self)
-        self.changes = Changes(self)
 
     # ------------------------------------------------------------------ asking
 
@@ -93,24 +92,25 @@ class Graph:
 
     def grow(self) -> None:
         """Look up everything that has been asked for, and all that it depends on."""
+        changes = Changes(self)
         while True:
-            self._grow_until_quiet()
-            again = self.changes.to_restart()
+            self._grow_until_quiet(changes)
+            again = changes.to_restart()
             self.load_objects(again)
             for node in again:
                 node.parameters, node.below = self.parameters_of(node)
                 self.expansion.restart(node)
-            if not again and not self.changes.join_up():
+            if not again and not changes.join_up():
                 break
         self.expansion.tell_distances()
 
-    def _grow_until_quiet(self) -> None:
+    def _grow_until_quiet(self, changes: Changes) -> None:
         while self._new or self._fresh or self._frontier or self.expansion.waiting:
             asks, self._new = self._new, []
             fresh, self._fresh = self._fresh, []
             self._answer(asks, fresh)
             frontier, self._frontier = self._frontier, []
-            self.changes.look_below(frontier)
+            changes.look_below(frontier)
             before = self.expansion.signature()
             self.expansion.step()
             if not asks and not fresh and not frontier and not self._new and self.expansion.signature() == before:
@@ -171,24 +171,38 @@ class Graph:
             node.partial, node.graph = is_makeable(node.cls) and bool(Slots.of(node.cls).by_name), self
         return node
 
-    def complete(self, node: Node) -> None:
-        """Read all that a node stands on, in the way of whoever asks after the graph was grown."""
-        if self.completing is None:
-            self.fill([node])
-        else:
-            self.completing(node)
+    def complete(self, nodes: Iterable[Node]) -> None:
+        """Read what nodes stand on, their keys and parameters, whenever somebody asks."""
+        listed = list(nodes)
+        if self.reading is None:
+            self.fill(listed)
+            return
+        with self.reading() as connection, uninterrupted():
+            self.connection = self.scopes.connection = self.book.connection = connection
+            self.identify([node for node in listed if isinstance(node, Swept)])
+            self.fill(listed)
+            self.load_objects([node for node in listed if node.keys is None and node.winner is not None])
+            for node in listed:
+                if node.state.is_work and node.winner is not None and not node.parameters and not node.below:
+                    node.parameters, node.below = self.parameters_of(node)
 
-    def identify(self) -> None:
-        """Read the objects of which only class and anchor are known, all of them at once."""
-        unread = {oid: node for oid, node in self.nodes.items() if node.is_unread}
+    def identify(self, nodes: Iterable[Swept]) -> None:
+        """Read the objects of nodes of which only class and anchor are known; with them, all others that are not known yet."""
+        unread = {node.oid: node for node in nodes if node.is_unread}
+        if not unread:
+            return
+        unread.update((oid, node) for oid, node in self.nodes.items() if isinstance(node, Swept) and node.is_unread)
         with self.reading() if self.reading is not None else contextlib.nullcontext(self.connection) as connection:
             found = {winner.oid: winner for winner in select.objects(connection, list(unread))}
         for oid, node in unread.items():
             node.winner = found.get(oid) or gone(oid, node)
 
-    def reconnect(self, connection: sa.Connection) -> None:
-        """Use another connection from now on."""
-        self.connection = self.scopes.connection = self.book.connection = connection
+    def let_go(self) -> None:
+        """Forget what was found: nobody wants it as a whole any more, and nodes refer to their graph."""
+        for ask in self.asks.values():
+            ask.origin = None
+        for found in (self.nodes, self.asks, self.made, self.recorded):
+            found.clear()
 
     def fill(self, nodes: Iterable[Node]) -> None:
         """Read all that these nodes stand on."""
@@ -239,7 +253,7 @@ class Graph:
         return wanted.values, wanted.below
 
 
-def gone(oid: int, node: Node) -> Winner:
+def gone(oid: int, node: Swept) -> Winner:
     """What is left to say of an object that was deleted after it was looked at."""
     return Winner(oid, b"", node.cls.__mapping__.class_id, 0, bytes(16), node.anchor, 0, 0, 0)  # type: ignore[attr-defined]
 

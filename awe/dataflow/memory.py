@@ -16,6 +16,7 @@ from awe.dataflow.node import is_makeable
 from awe.dataflow.request import Request
 from awe.dataflow.select import rows
 from awe.dataflow.state import State
+from awe.dataflow.sweep import Sweep
 from awe.persist.canonical import canonical
 from awe.persist.touched import MARK, since
 
@@ -55,7 +56,7 @@ class Remembered:
             return False
         if len(touched) > MOST_TOUCHED or not self.asked.isdisjoint(touched):
             return True
-        return graph.changes.sweep.depends_on(self.oids, self.classes, touched)
+        return Sweep(graph.connection, graph.sight, graph.book, graph.scopes).depends_on(self.oids, self.classes, touched)
 
 
 class Memory:

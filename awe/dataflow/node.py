@@ -142,7 +142,7 @@ class Node:
     def inputs(self) -> dict[str, Ask | list[Ask]]:
         """The questions of each dependency, all of them."""
         if self.partial and self.graph is not None:
-            self.graph.complete(self)
+            self.graph.complete([self])
         if self._inputs is None:
             self._inputs = {}
         return self._inputs
@@ -151,7 +151,7 @@ class Node:
     def edges(self) -> dict[str, list[EdgeNow]]:
         """The recorded inputs of each dependency, all of them."""
         if self.partial and self.graph is not None:
-            self.graph.complete(self)
+            self.graph.complete([self])
         return self._edges if self._edges is not None else {}
 
     def asks(self) -> Iterator[Ask]:
@@ -209,18 +209,11 @@ class Node:
     @property
     def winner(self) -> Winner | None:
         """The object that the rule picked; None where there is none."""
-        if self._winner is UNREAD and self.graph is not None:
-            self.graph.identify()
         return self._winner
 
     @winner.setter
     def winner(self, winner: Winner | None) -> None:
         self._winner = winner
-
-    @property
-    def is_unread(self) -> bool:
-        """Whether it stands for an object that has not been read."""
-        return self._winner is UNREAD
 
     @property
     def exists(self) -> bool:
@@ -251,9 +244,25 @@ class Swept(Node):
 
     partial = True
 
-    def __init__(self, cls: type, anchor: int, graph: Graph, winner: Winner = UNREAD) -> None:
-        self.cls, self.anchor, self.graph, self._winner = cls, anchor, graph, winner
+    def __init__(self, cls: type, anchor: int, graph: Graph, oid: int, winner: Winner = UNREAD) -> None:
+        self.cls, self.anchor, self.graph, self.oid, self._winner = cls, anchor, graph, oid, winner
         self.sel, self.keys, self.reasons = b"", None, []
+
+    @property
+    def winner(self) -> Winner | None:
+        """The object that the rule picked."""
+        if self._winner is UNREAD and self.graph is not None:
+            self.graph.identify([self])
+        return self._winner
+
+    @winner.setter
+    def winner(self, winner: Winner | None) -> None:
+        self._winner = winner
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether it stands for an object that has not been read."""
+        return self._winner is UNREAD
 
 
 def own_of(slot: Dependency[Any] | DependencyList[Any], sel: bytes, at: int) -> bytes:

@@ -2,17 +2,36 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from awe.dataflow.node import Ask, Node
 from awe.dataflow.request import Request
 from awe.dataflow.state import WORK, State
 
+if TYPE_CHECKING:
+    from awe.dataflow.graph import Graph
+
 MARK = {State.UP_TO_DATE: "=", State.TO_BE_MADE: "+", State.OUT_OF_DATE: "~", State.UNDECIDED: "?", State.HELD: "!",
         State.MAY_GROW: "^", State.BEING_MADE: "*", State.MISSING: "x", State.NOT_VISIBLE: "x", State.NOT_CHECKED: "."}
+
+
+class Completion:
+    """Reads what nodes of a graph stand on, and names them, whenever somebody asks; the graph lives as long as this does.
+
+    Nodes refer to their graph, and it to them: it lets go of them when no plan is left that shows them, so that they need not be
+    looked for as garbage.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        weakref.finalize(self, graph.let_go).atexit = False
+
+    def __call__(self, nodes: Iterable[Node]) -> None:
+        self.graph.complete(nodes)
 
 
 @dataclass

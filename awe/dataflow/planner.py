@@ -3,20 +3,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from awe.dataflow import instance as instances
 from awe.dataflow import memory as memories
 from awe.dataflow.depth import cut
+from awe.dataflow.garbage import uninterrupted
 from awe.dataflow.graph import Graph
 from awe.dataflow.instance import Instance
 from awe.dataflow.judge import Judge
 from awe.dataflow.node import Ask, Node
 from awe.dataflow.parameters import ParameterBook, check_call, scope_of
-from awe.dataflow.plan import Plan
+from awe.dataflow.plan import Completion, Plan
 from awe.dataflow.registry import target_classes
 from awe.dataflow.request import Request
 from awe.dataflow.run import Progress, Report, Runner, complain
@@ -28,13 +28,9 @@ from awe.dataflow.workers import Workers
 from awe.errors import ConfigError, ForbiddenError, HeldError, NoRawDataError
 from awe.persist.load import load
 from awe.persist.selector import class_name, selector_of
-from awe.persist.session import Database
 from awe.persist.view import View
 
 Pars = Mapping[str, Mapping[str, Any]]
-
-#: After how many objects that were made without a look for garbage one is taken.
-MOST_UNSEEN = 500_000
 
 #: How often what was asked for is looked at again after something was made.
 ROUNDS = 8
@@ -65,16 +61,6 @@ class Options:
     depth: int | None = None
 
 
-@dataclass
-class Unseen:
-    """How many objects were made since garbage was last looked for on purpose."""
-
-    count: int = 0
-
-
-_unseen = Unseen()
-
-
 class Planner:
     """Plans and carries out requests on one instance.
 
@@ -103,34 +89,20 @@ class Planner:
                 return dataclasses.replace(known, tops=list(known.tops), asked=asked)
             if isinstance(database, View) and database.shadow.release is not None:
                 frozen = as_released(graph, asked, database.shadow.name)
-                graph.completing = lambda node: self._complete(database, graph, [node])
-                return Plan(frozen, list(frozen), asked, lambda some: self._complete(database, graph, some))
+                graph.reading = database.reading
+                return Plan(frozen, list(frozen), asked, Completion(graph))
             tops = [graph.ask(one.cls, one.keys, one.at, fresh=self.options.fresh) for one in asked]
             graph.grow()
             nodes = [top.node for top in tops if top.node is not None]
             if self.options.depth is not None:
                 cut(graph, nodes, self.options.depth)
             judge = Judge(graph, retry=self.options.retry, grow=self.options.grow)
-            plan = Plan(nodes, judge.judge(nodes), asked, lambda some: self._complete(database, graph, some))
+            plan = Plan(nodes, judge.judge(nodes), asked, Completion(graph))
             if key is not None:
                 memory.keep(key, plan, graph, now)
             connection.exec_driver_sql("COMMIT")
-        graph.completing = lambda node: self._complete(database, graph, [node])
         graph.reading = database.reading
         return plan
-
-    def _complete(self, database: Database, graph: Graph, nodes: Iterable[Node]) -> None:
-        """Read what nodes stand on, their keys and parameters, after the plan was made."""
-        listed = list(nodes)
-        with database.reading() as connection, uninterrupted():
-            graph.reconnect(connection)
-            if any(node.is_unread for node in listed):
-                graph.identify()
-            graph.fill(listed)
-            graph.load_objects([node for node in listed if node.keys is None and node.winner is not None])
-            for node in listed:
-                if node.state.is_work and node.winner is not None and not node.parameters and not node.below:
-                    node.parameters, node.below = graph.parameters_of(node)
 
     def carry_out(self, plan: Plan, *, workers: int = 0, progress: Progress | None = None) -> Report:
         """Make what the plan says is to be made, and what then turns out to be.
@@ -204,28 +176,6 @@ def as_released(graph: Graph, asked: Sequence[Request], name: str) -> list[Node]
             node.state, node.reasons = State.MISSING, [Reason(Cause.NOT_RELEASED, (name,))]
         found.append(node)
     return found
-
-
-@contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Keep Python from looking for garbage while many objects are made that all stay.
-
-    They are not looked at one by one afterwards either, so that after many of them all garbage is looked for at once: plans that
-    nobody holds any more are given up then.
-    """
-    was_enabled = gc.isenabled()
-    if was_enabled and _unseen.count > MOST_UNSEEN:
-        gc.collect()
-        _unseen.count = 0
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            _unseen.count += gc.get_count()[0]
-            gc.freeze()
-            gc.unfreeze()
-            gc.enable()
 
 
 def refuse_blocked(tops: Iterable[Node]) -> None:

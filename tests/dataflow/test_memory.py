@@ -1,11 +1,8 @@
 """A plan that found nothing to do is given again only while nothing it depends on has changed."""
 from __future__ import annotations
 
-import weakref
-
 import pytest
 
-from awe.dataflow import planner
 from awe.dataflow.planner import Options, Planner
 from awe.dataflow.state import State
 from awe.persist.context import context
@@ -86,10 +83,3 @@ def test_another_asker_and_other_parameters_ask_anew(made):
         assert obj.privileges == 3
     context.set_privileges(3)
     assert not planned(made)[1].is_up_to_date
-
-
-def test_plans_that_nobody_holds_are_given_up(made, monkeypatch):
-    monkeypatch.setattr(planner, "MOST_UNSEEN", 0)
-    asked = Stack.requests(field="F")
-    node = weakref.ref(Planner(made.instance, remember=False).plan(asked).tops[0])
-    assert Planner(made.instance, remember=False).plan(asked).is_up_to_date and node() is None
