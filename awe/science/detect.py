@@ -15,6 +15,7 @@ from awe.errors import PermanentError
 from awe.science.background import Background, background
 from awe.science.crowd import Crowd, crowd, crowd_kernel
 from awe.science.mask import NO_WEIGHT, Bit
+from awe.science.pointsources import shaped_as, significance
 
 Plane = NDArray[np.float32]
 
@@ -58,10 +59,21 @@ class Options(NamedTuple):
     filter_type: str = "matched"
     kernel: Plane | None = None
     clean: bool = True
+    psf: Plane | None = None
+    psf_threshold: float = 5.0
 
 
-def find(scene: Scene, options: Options, mesh: int) -> tuple[NDArray[np.void], NDArray[np.int32], Crowd | None]:
-    """Return sep's table and segmentation map, crowds resolved, and where those are."""
+class Found(NamedTuple):
+    """sep's table and segmentation map, where crowds are, and which sources only the PSF found."""
+
+    objects: NDArray[np.void]
+    seg: NDArray[np.int32]
+    local: Crowd | None
+    faint: NDArray[np.bool_]
+
+
+def find(scene: Scene, options: Options, mesh: int) -> Found:
+    """Find the sources of an image, crowds resolved."""
     image, bad, _, noise = scene
     blind = bad | ~(noise > 0)
     found, seg = _detect(image, noise, blind, options)
@@ -71,7 +83,25 @@ def find(scene: Scene, options: Options, mesh: int) -> tuple[NDArray[np.void], N
         of_crowds = options._replace(kernel=crowd_kernel(), filter_type="matched", clean=True)
         inside = _detect(inner, np.maximum(noise, local.rms), blind, of_crowds)
         found, seg = _resolve(found, seg, local, *inside)
-    return *_finite(found, seg), local
+    found, seg = _finite(found, seg)
+    number = len(found)
+    if options.psf is not None:
+        plane, spread = (image, noise) if local is None else (inner, np.maximum(noise, local.rms))
+        found, seg = _with_point_sources(plane, spread, blind, found, seg, options)
+    return Found(found, seg, local, np.arange(len(found)) >= number)
+
+
+def _with_point_sources(image: Plane, noise: Plane, blind: NDArray[np.bool_], found: NDArray[np.void], seg: NDArray[np.int32],
+                        options: Options) -> tuple[NDArray[np.void], NDArray[np.int32]]:
+    """Return table and segmentation map with what the PSF finds besides: whose brightest pixel belongs to no source yet."""
+    assert options.psf is not None
+    plane = significance(image, noise, seg > 0, blind, options.psf)
+    matched = options._replace(threshold=options.psf_threshold, min_area=1, filter_type="conv", kernel=None)
+    more, more_seg = _detect(plane, None, blind, matched)
+    more_seg = np.where(blind, np.int32(0), more_seg)
+    new = seg[more["ycpeak"], more["xcpeak"]] == 0
+    more_seg = np.where(seg == 0, _renumbered(new, len(found))[more_seg], np.int32(0))
+    return np.concatenate([found, shaped_as(more[new], options.psf)]), seg + more_seg
 
 
 def clean(data: NDArray[np.generic], mask: NDArray[np.generic] | None) -> tuple[Plane, NDArray[np.bool_],
@@ -132,13 +162,13 @@ def _renumbered(keep: NDArray[np.bool_], start: int) -> NDArray[np.int32]:
     return numbers
 
 
-def _detect(image: Plane, noise: Plane, bad: NDArray[np.bool_], options: Options) -> tuple[NDArray[np.void], NDArray[np.int32]]:
-    """Return sep's table and segmentation map, raising its two limits where it runs into them."""
-    smoothing = {} if options.kernel is None else {"filter_kernel": options.kernel}
+def _detect(image: Plane, noise: Plane | None, bad: NDArray[np.bool_], options: Options) -> tuple[NDArray[np.void], NDArray[np.int32]]:
+    """Return sep's table and segmentation map, raising its two limits where it runs into them; without `noise` nothing is smoothed."""
+    smoothing = {} if options.kernel is None and noise is not None else {"filter_kernel": options.kernel}
     if bad.all():
         image = np.zeros_like(image)
     masked = bad if bad.any() else None
-    noise = noise if masked is None else np.where(bad, np.float32(1), noise)
+    noise = noise if masked is None or noise is None else np.where(bad, np.float32(1), noise)
     stack, limit = 300_000, 1024
     while True:
         sep.set_extract_pixstack(stack)

@@ -53,7 +53,8 @@ _AFTER = (
     Column("BACKGROUND", "flux", "instr.skyLevel", "background per pixel at the centre", "f8"),
     Column("THRESHOLD", "flux", "instr.sensitivity", "detection threshold per pixel above the background", "f8"),
     Column("FLAGS", "", "meta.code.qual", "1 neighbours or bad pixels in over 10 % of the Kron ellipse, 2 was blended, "
-           "4 saturated, 8 at the border, 16 Kron ellipse incomplete, 32 windowed position given up", "i2"),
+           "4 saturated, 8 at the border, 16 Kron ellipse incomplete, 32 windowed position given up, "
+           "64 found by the PSF alone, whose shape is taken", "i2"),
     Column("IMAFLAGS_ISO", "", "meta.code.qual", "union of the mask bits over its pixels", "i4"),
 )
 

@@ -23,8 +23,8 @@ from awe.science.wcs import Wcs
 __all__ = ["COLUMNS", "DEFAULT_RADII", "Column", "Detection", "columns", "extract", "with_sky"]
 
 Plane = NDArray[np.float32]
-FLAG_NEIGHBOURS, FLAG_BLENDED, FLAG_SATURATED, FLAG_TRUNCATED, FLAG_INCOMPLETE, FLAG_POSITION = 1, 2, 4, 8, 16, 32
-"""Bits of FLAGS; the first five as SExtractor's, 32 says that the windowed position was given up."""
+FLAG_NEIGHBOURS, FLAG_BLENDED, FLAG_SATURATED, FLAG_TRUNCATED, FLAG_INCOMPLETE, FLAG_POSITION, FLAG_FAINT = 1, 2, 4, 8, 16, 32, 64
+"""Bits of FLAGS; the first five as SExtractor's, 32 says that the windowed position was given up, 64 that only the PSF found it."""
 
 
 def extract(data: NDArray[np.generic], variance: NDArray[np.generic] | None = None,
@@ -33,7 +33,8 @@ def extract(data: NDArray[np.generic], variance: NDArray[np.generic] | None = No
             radii: Sequence[float] = DEFAULT_RADII, deblend_levels: int = 32,
             deblend_contrast: float = 0.005, gain: float | None = None, kron_factor: float = 2.5, kron_least: float = 3.5,
             mesh: int = 64, filter_type: str = "matched", kernel: Plane | None = None,
-            detection: Detection | None = None, passes: int = 2) -> NDArray[np.void]:
+            detection: Detection | None = None, passes: int = 2, psf_kernel: Plane | None = None,
+            psf_threshold: float = 5.0) -> NDArray[np.void]:
     """Find and measure the sources of an image.
 
     In crowds (`awe.science.crowd`) a finer background is subtracted, its scatter counts as noise, and all sources are flagged
@@ -74,6 +75,11 @@ def extract(data: NDArray[np.generic], variance: NDArray[np.generic] | None = No
 
     passes : int
         Of the background, where `sky` is not given; 1 is SExtractor's.
+    psf_kernel : float32 array, optional
+        An odd-sided PSF of the image that sources are found on. What it finds as a matched filter where nothing else was found is taken,
+        too, with the shape of the PSF and the bit 64 of FLAGS (`awe.science.pointsources`).
+    psf_threshold : float
+        In standard deviations of the image filtered by it, as they are on empty sky.
 
     Returns
     -------
@@ -90,11 +96,12 @@ def extract(data: NDArray[np.generic], variance: NDArray[np.generic] | None = No
     if sky is None:
         sky = background(image, bad | ((bits & Bit.SATURATED) != 0) if mask is not None else bad, mesh=mesh, passes=passes)
     image = subtracted(image, bad, sky)
-    options = Options(threshold, min_area, deblend_levels, deblend_contrast, filter_type, kernel, kernel is None)
+    options = Options(threshold, min_area, deblend_levels, deblend_contrast, filter_type, kernel, kernel is None, psf_kernel,
+                      psf_threshold)
     scene = Scene(image, bad, sky, detection_noise(image, bad, sky, weight))
     if detection is not None:
         scene = detection.scene(mesh, passes, image.shape)
-    found, seg, local = find(scene, options, mesh)
+    found, seg, local, faint = find(scene, options, mesh)
     if local is not None and detection is None:
         sky = dataclasses.replace(sky, level=sky.level + local.level, rms=np.maximum(sky.rms, local.rms))
         image = np.where(bad, np.float32(0), image - local.level)
@@ -103,11 +110,14 @@ def extract(data: NDArray[np.generic], variance: NDArray[np.generic] | None = No
     numbers = np.arange(1, len(found) + 1)
     shape = None if detection is None else (scene.image, _error_plane(scene.image, scene.sky, detection.variance, None))
     measured = apertures.measure(image, var, bad, seg, numbers, found, circles, float(kron_factor), float(kron_least), shape)
-    if detection is not None and len(found):
-        found["flux"], found["peak"] = apertures.isophotal(image, bad, seg, len(found))
+    on_others = faint if detection is None else np.ones(len(found), bool)
+    if on_others.any():
+        for name, values in zip(("flux", "peak"), apertures.isophotal(image, bad, seg, len(found)), strict=True):
+            found[name][on_others] = values[on_others]
     table = _table(found, measured[0], measured[1], circles)
     _add_environment(table, sky, apertures.flags_in_segments(seg, bits, len(found)), threshold)
     _add_flags(table, found, measured[0], measured[1])
+    table["FLAGS"][faint] |= FLAG_FAINT
     if local is not None:
         table["FLAGS"][centres_in(found, local.inside)] |= FLAG_NEIGHBOURS
     table["CLASS_STAR"] = _stellarity(table)

@@ -9,6 +9,7 @@ from awe.targets.coadd import CoaddFrame
 from awe.targets.coldpixelmap import ColdPixelMap
 from awe.targets.crosstalk import CrossTalk
 from awe.targets.domeflat import DomeFlat
+from awe.targets.dualsourcelist import DualSourceList
 from awe.targets.fieldreference import FieldReference
 from awe.targets.filter import Filter
 from awe.targets.flags import Flag
@@ -59,6 +60,7 @@ __all__ = [
     "ColdPixelMap",
     "CrossTalk",
     "DomeFlat",
+    "DualSourceList",
     "FieldReference",
     "Filter",
     "Flag",

@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy
@@ -23,8 +23,9 @@ from awe.dataflow.lifecycle import Content
 from awe.dataflow.limits import Limit
 from awe.persist.declare import attribute, depends_on, key, parameter
 from awe.science.background import background
+from awe.science.detect import Detection
 from awe.science.forced import CROWDED, forced_apertures
-from awe.science.mask import NO_WEIGHT
+from awe.science.mask import NO_WEIGHT, Bit
 from awe.science.mixture import mixed_fraction
 from awe.science.photometry import (
     MAIN_APERTURE,
@@ -38,7 +39,7 @@ from awe.science.photometry import (
 )
 from awe.science.psf import seeing, stars
 from awe.science.sourcecolumns import columns
-from awe.science.sources import extract, with_sky
+from awe.science.sources import FLAG_FAINT, extract, with_sky
 from awe.targets.coadd import CoaddFrame, tile_of_field
 from awe.targets.filter import Filter
 from awe.targets.flags import Flag
@@ -46,6 +47,7 @@ from awe.targets.forced import forced_table, positions_of
 from awe.targets.frame import Product
 from awe.targets.image import Image
 from awe.targets.instrument import Instrument
+from awe.targets.pointfits import POINT_COLUMNS, PointFits
 from awe.targets.sourcetable import described, table_bytes
 
 TOTAL = {
@@ -67,10 +69,19 @@ MIXTURE = 0.14
 EDGE = 0.25
 
 
+class First(NamedTuple):
+    """What a first look at an image tells: FWHM of its stars (NaN without any), FWHM to go by, radii of circles, what the PSF brings."""
+
+    seeing: float
+    fwhm: float
+    radii: tuple[float, ...]
+    points: PointFits
+
+
 class SourceList(Product):
     """Everything that was found on a coadd, as one immutable table that is sorted along the sky."""
 
-    version = 4
+    version = 5
 
     instrument = depends_on(Instrument, "the camera", key=True)
     filter = depends_on(Filter, "the filter", key=True)
@@ -84,13 +95,18 @@ class SourceList(Product):
     background_mesh = parameter(64, "size of the background mesh", unit="pix", at_least=8)
     flux_floor = parameter(0.0005, "relative error that all fluxes have, however bright: what flats are accurate to over an aperture",
                            at_least=0.0)
+    psf_threshold = parameter(5.0, "point sources this significant in the image filtered by its PSF are taken besides; 0 takes none",
+                              unit="sigma", at_least=0.0)
+    psf_degree = parameter(2, "of the polynomial over the field that the PSF is; lowered where there are few stars", at_least=0, at_most=4)
     deblend_levels = parameter(32, "as SExtractor's DEBLEND_NTHRESH", at_least=1)
     deblend_contrast = parameter(0.005, "as SExtractor's DEBLEND_MINCONT", at_least=0.0, at_most=1.0)
 
     n_sources = attribute(int, "number of sources")
+    n_point_sources = attribute(int, "of these, what only the PSF found")
     zero_point = attribute(float, "magnitude of one unit of flux", unit="mag")
     seeing = attribute(float, "FWHM of star-like sources", unit="arcsec")
     aperture_fraction = attribute(float, "part of the total flux in the main aperture")
+    aperture_correction = attribute(float, "magnitude of total fluxes less that of fits of the PSF, taken away from these", unit="mag")
     error_scale = attribute(float, "scatter of empty apertures over what the variance says; flux errors were multiplied by it")
     limiting_magnitude = attribute(float, "magnitude of a point source of five standard deviations", unit="mag")
     footprint = attribute(str, "HEALPix cells it covers, as JSON")
@@ -104,25 +120,59 @@ class SourceList(Product):
 
     def make(self) -> None:
         image, wcs = self.frame.image, self.frame.as_wcs()
-        assert image.mask is not None and image.variance is not None
         self.zero_point = self.frame.zero_point
-        sky = background(image.data, image.mask & np.uint16(NO_WEIGHT), mesh=self.background_mesh)
-        options: dict[str, Any] = {"sky": sky, "weight": image.weight, "threshold": self.threshold, "min_area": self.minimum_area,
-                   "filter_type": "conv", "deblend_levels": self.deblend_levels, "deblend_contrast": self.deblend_contrast}
-        first = seeing(extract(image.data, image.variance, image.mask, **{**options, "threshold": max(self.threshold, 5.0),
-                                                                                  "filter_type": "matched"}))
-        fwhm = first.fwhm if math.isfinite(first.fwhm) else self.frame.seeing / self.frame.pixel_scale
-        radii = radii_of(max(fwhm, 1.5) if math.isfinite(fwhm) else 3.0)
-        found = extract(image.data, image.variance, image.mask, radii=radii, **options)
-        self.seeing, self.n_sources = first.arcsec(wcs.pixel_scale), len(found)
+        first, sky = self.look(self.frame)
+        radii, fwhm = first.radii, first.fwhm
+        others = self.detection_image()
+        finder = first if others is None else self.look(others)[0]
+        psf = finder.points.kernel(finder.fwhm) if self.psf_threshold > 0 else None
+        found = extract(image.data, image.variance, image.mask, radii=radii, **self.options(image, sky), psf_kernel=psf,
+                        psf_threshold=self.psf_threshold, detection=None if others is None else self.detection_on(others),
+                        filter_type="conv", threshold=self.threshold)
+        self.seeing, self.n_sources = first.seeing * wcs.pixel_scale, len(found)
+        self.n_point_sources = int(np.count_nonzero(found["FLAGS"] & FLAG_FAINT))
         self.error_scale = self.measure_error_scale(image, sky, radii[2])
-        columns_of_sky = {**with_sky(found, wcs, self.zero_point), **self.totals(found, image, radii, fwhm),
-                          **coverages(found, image, radii[2])}
+        totals = self.totals(found, image, radii, fwhm)
+        fits_of, self.aperture_correction = first.points.columns(found, totals["FLUX_TOTAL"], self.zero_point, self.error_scale,
+                                                                 np.hypot(self.flux_floor, self.shape_error(found, image, fwhm)))
+        columns_of_sky = {**with_sky(found, wcs, self.zero_point), **totals, **fits_of, **coverages(found, image, radii[2])}
         meta = {"zero_point": self.zero_point, "filter": self.filter.name, "object": self.object}
-        self._table = described(found, columns_of_sky, columns(radii), "count/s", TOTAL, meta)
+        self._table = described(found, columns_of_sky, columns(radii), "count/s", {**TOTAL, **POINT_COLUMNS}, meta)
         corners = wcs.footprint(image.data.shape)
         self.footprint = json.dumps(Footprint.of_polygon(corners).to_json(), sort_keys=True)
         self.limiting_magnitude = self.five_sigma(image, radii[2])
+
+    def options(self, image: Image, sky: Any) -> dict[str, Any]:
+        """How sources of an image are found and measured, whatever the threshold."""
+        return {"sky": sky, "weight": image.weight, "min_area": self.minimum_area, "deblend_levels": self.deblend_levels,
+                "deblend_contrast": self.deblend_contrast}
+
+    def look(self, frame: CoaddFrame) -> tuple[First, Any]:
+        """What the bright sources of an image tell of its PSF, and its background."""
+        image = frame.image
+        assert image.mask is not None and image.variance is not None
+        sky = background(image.data, image.mask & np.uint16(NO_WEIGHT), mesh=self.background_mesh)
+        expected = (frame.seeing or math.nan) / frame.pixel_scale
+        radii = radii_of(max(expected, 1.5) if math.isfinite(expected) else 3.0)
+        bright = extract(image.data, image.variance, image.mask, threshold=max(self.threshold, 5.0), radii=radii, filter_type="matched",
+                         **self.options(image, sky))
+        width = seeing(bright).fwhm
+        fwhm = width if math.isfinite(width) else expected
+        points = PointFits.of(image, sky, frame.effective_gain, bright, radii, self.psf_degree)
+        return First(width, fwhm, radii_of(max(fwhm, 1.5) if math.isfinite(fwhm) else 3.0), points), sky
+
+    def detection_image(self) -> CoaddFrame | None:
+        """The image that sources are found on, where it is not the one that is measured."""
+        return None
+
+    def detection_on(self, frame: CoaddFrame) -> Detection:
+        """An image on the grid of the tile, as one to find sources on, pixel by pixel under the image that is measured."""
+        image, (ny, nx) = frame.image, self.frame.image.data.shape
+        assert image.mask is not None and image.weight is not None and image.variance is not None
+        x0, y0 = self.frame.x0 - frame.x0, self.frame.y0 - frame.y0
+        planes = (moved(image.data, x0, y0, (ny, nx), 0), moved(image.variance, x0, y0, (ny, nx), 0),
+                  moved(image.mask, x0, y0, (ny, nx), int(Bit.NO_DATA)), moved(image.weight, x0, y0, (ny, nx), 0))
+        return Detection(*planes)
 
     def measure_error_scale(self, image: Image, sky: Any, radius: float) -> float:
         """How much larger the scatter of empty apertures is than the variance says; 1 where there is no empty sky."""
@@ -273,3 +323,13 @@ def pixel_of(found: Any, image: Image) -> tuple[Any, Any]:
     """The pixel that each source is centred on, as indices of column and row."""
     ny, nx = image.data.shape
     return (np.clip(np.round(found["X_IMAGE"] - 1).astype(int), 0, nx - 1), np.clip(np.round(found["Y_IMAGE"] - 1).astype(int), 0, ny - 1))
+
+
+def moved(plane: Any, x0: int, y0: int, shape: tuple[int, int], beyond: float) -> Any:
+    """A part of a plane of `shape` from column `x0` and row `y0` on, either of which may be negative; `beyond` the plane."""
+    found = np.full(shape, beyond, plane.dtype)
+    (ny, nx), (height, width) = plane.shape, shape
+    rows, columns_ = slice(max(y0, 0), max(min(y0 + height, ny), 0)), slice(max(x0, 0), max(min(x0 + width, nx), 0))
+    part = plane[rows, columns_]
+    found[rows.start - y0:rows.start - y0 + part.shape[0], columns_.start - x0:columns_.start - x0 + part.shape[1]] = part
+    return found

@@ -7,6 +7,7 @@ from awe.errors import PermanentError
 from awe.science import bands, psf
 from awe.science.background import background
 from awe.science.mask import Bit
+from awe.science.pointsources import significance
 from awe.science.sources import COLUMNS, DEFAULT_RADII, Detection, columns, extract, with_sky
 from awe.science.wcs import Wcs
 
@@ -215,3 +216,42 @@ def test_found_on_one_image_and_measured_on_another():
     assert np.median(both["FLUX_ISO"][best] / flux) == pytest.approx(0.95, abs=0.1)
     with pytest.raises(PermanentError, match="one grid"):
         extract(shallow, other, detection=Detection(deep[1:], variance[1:]))
+
+
+def test_the_psf_finds_what_the_threshold_leaves_out():
+    """Stars about 6 sigma of the matched filter, on pixels that are correlated: found at their places, and little else."""
+    image, variance, x, y, _ = star_field(least=190, most=200, n=150, seed=11)
+    bright, bright_variance, bx, by, _ = star_field(least=2e4, most=3e4, n=6, seed=12, shape=(300, 320))
+    image, variance = image + bright - 50, variance + bright_variance
+    half = 5
+    yy, xx = np.mgrid[-half:half + 1, -half:half + 1]
+    kernel = np.exp(-0.5 * (xx**2 + yy**2) / (3.0 / 2.3548) ** 2).astype(np.float32)
+    kernel /= kernel.sum()
+    options = {"threshold": 2.0, "filter_type": "conv"}
+    before, after = extract(image, variance, **options), extract(image, variance, **options, psf_kernel=kernel)
+    faint = (after["FLAGS"] & 64) != 0
+    assert not (before["FLAGS"] & 64).any() and np.count_nonzero(~faint) == len(before)
+    far = np.hypot(bx[None] - x[:, None], by[None] - y[:, None]).min(axis=1) > 15
+    found = [np.mean(pair(table, x[far], y[far])[1] < 1.5) for table in (before, after)]
+    assert found[0] < 0.2 and found[1] > 0.4
+    nearest = pair_of_all(after[faint], np.r_[x, bx], np.r_[y, by])
+    assert np.mean(nearest < 2.5) > 0.9
+    assert np.allclose(after["A_IMAGE"][faint], after["B_IMAGE"][faint])
+
+
+def pair_of_all(found, x, y):
+    """The distance of each source to the nearest of some places."""
+    return np.hypot(found["X_IMAGE"][:, None] - 1 - x[None], found["Y_IMAGE"][:, None] - 1 - y[None]).min(axis=1)
+
+
+def test_the_filter_knows_that_pixels_are_correlated():
+    rng = np.random.default_rng(3)
+    image = rng.normal(0, 1, (400, 400)).astype(np.float32)
+    image = ((image + np.roll(image, 1, 0) + np.roll(image, 1, 1) + np.roll(image, (1, 1), (0, 1))) / 2).astype(np.float32)
+    none = np.zeros(image.shape, bool)
+    kernel = np.ones((5, 5), np.float32) / 25
+    bad = none.copy()
+    bad[100:120, 50:300] = True
+    plane = significance(np.where(bad, np.float32(0), image), np.ones_like(image), none, bad, kernel)
+    assert np.std(plane[~bad]) == pytest.approx(1.0, abs=0.06)
+    assert not significance(image, np.ones_like(image), none, ~none, kernel).any()

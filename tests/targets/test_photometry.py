@@ -11,7 +11,17 @@ from awe.cli.main import main
 from awe.errors import PermanentError
 from awe.ingest.instrument import set_parameters
 from awe.simulate.definition import WAVELENGTHS
-from awe.targets import AssociateList, AtmosphericExtinction, Flag, PhotometricParameters, PhotTransformation, PSFModel, SourceList
+from awe.targets import (
+    AssociateList,
+    AtmosphericExtinction,
+    DualSourceList,
+    Flag,
+    PhotometricParameters,
+    PhotTransformation,
+    PSFModel,
+    SourceList,
+)
+from awe.targets.sourcelist import moved
 from tests.targets.walk import COLOURS, FIELD
 
 #: Wavelength of the simulated r, nm.
@@ -98,3 +108,26 @@ def test_positions_on_a_frame_by_the_command(instance, capsys, monkeypatch):
     [row] = json.loads(capsys.readouterr().out)
     assert row["MAG_FORCED"] == pytest.approx(float(bright["MAG_PSF"][0]), abs=0.02)
     assert row["MAGLIM_FORCED"] < row["MAG_FORCED"]
+
+
+def test_fits_of_the_psf_stand_beside_apertures(instance):
+    sources = SourceList.select_all()[0]
+    table = sources.table()
+    total, fitted, error = (np.asarray(table[name]) for name in ("FLUX_TOTAL", "FLUX_PSF", "FLUXERR_PSF"))
+    sure = (fitted > 50 * error) & (np.asarray(table["FLAGS"]) == 0)
+    assert np.count_nonzero(sure) >= 10
+    assert abs(np.median(-2.5 * np.log10(total[sure] / fitted[sure]))) < 0.01
+    assert sources.n_point_sources == np.count_nonzero(np.asarray(table["FLAGS"]) & 64)
+
+
+def test_sources_of_one_image_are_measured_on_another(instance):
+    """Here the other is the same, so that all is as if there were one."""
+    dual, single = DualSourceList.select_all()[0], SourceList.select_all()[0]
+    assert dual.detection.object_id == dual.frame.object_id and dual.n_sources == single.n_sources
+    np.testing.assert_allclose(np.asarray(dual.table()["FLUX_AUTO"]), np.asarray(single.table()["FLUX_AUTO"]), rtol=0.02, atol=0.05)
+
+
+def test_parts_of_planes_reach_beyond_them():
+    plane = np.arange(12.0).reshape(3, 4)
+    np.testing.assert_array_equal(moved(plane, -1, 1, (3, 3), -5.0), [[-5, 4, 5], [-5, 8, 9], [-5, -5, -5]])
+    assert (moved(plane, 10, 0, (2, 2), 7.0) == 7).all()

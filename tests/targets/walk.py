@@ -24,6 +24,7 @@ from awe.targets import (
     AtmosphericExtinction,
     ChargeTransferEfficiency,
     CrossTalk,
+    DualSourceList,
     FringeFrame,
     GAstrometric,
     IlluminationCorrection,
@@ -100,6 +101,7 @@ def make_everything(workers: int = 0) -> None:
     AtmosphericExtinction.get(filter="r", workers=workers)
     PhotTransformation.get(filter="r", colour="g-r", workers=workers)
     AssociateList.get(object=FIELD, filter="r", second_filter="r", workers=workers)
+    DualSourceList.get(object=FIELD, filter="r", detection_filter="r", workers=workers)
     PsfAnisotropy.get(chip="ccd53", exposure=RawScienceFrame.select_all()[0].exposure, workers=workers)
 
 
