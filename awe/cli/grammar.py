@@ -76,6 +76,13 @@ DATA = (
         argument("radius", type=float, metavar="RADIUS", help="degrees, at most 5"),
         argument("--name", metavar="NAME", help="what it is called; else the survey and the cone"),
         argument("--use-for", metavar="INSTRUMENT", help="let frames of this instrument be solved with it"), JSON)),
+    Command("ingest-mask", "ingesting", "ingest_mask", "bring in bad-pixel masks: FITS images of assembled chips", (
+        argument("instrument", metavar="INSTRUMENT", help="name of the instrument, whose file says what the values mean"),
+        argument("paths", nargs="+", metavar="PATH", help="FITS files"),
+        argument("--chip", metavar="CHIP", help="whose mask it is, if its images are not named after chips"),
+        argument("--from", dest="start", metavar="DATE", help="from when it is valid, UTC; else it always was"),
+        argument("--until", dest="end", metavar="DATE", help="until when it is valid, UTC; else for ever"),
+        argument("--readout-mode", metavar="MODE", help="that of the frames it is for, if raw frames have several"), JSON)),
     Command("simulate", "simulating", "simulate", "simulate an observing run with known truth", (
         argument("directory", metavar="DIR", help="a new or empty directory"),
         argument("--seed", type=int, metavar="N", help="the same seed gives the same files; without it a new one is drawn and printed"),

@@ -1,6 +1,7 @@
 """`awe ingest`, `awe ingest-catalog` and `awe fetch-catalog`: data come in."""
 from __future__ import annotations
 
+import datetime
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -9,8 +10,10 @@ from awe.catalogues.fetch import fetch
 from awe.cli.opened import opened
 from awe.cli.output import print_json
 from awe.cli.progress import progress_bar
+from awe.face.words import in_type
 from awe.ingest import ingest as ingest_files
 from awe.ingest import ingest_catalogue
+from awe.ingest.masks import ingest_mask as ingest_masks
 from awe.targets.referencecatalogue import ReferenceCatalogue
 
 
@@ -46,6 +49,29 @@ def fetch_catalog(options: Namespace) -> int:
         path = fetch(options.survey, options.ra, options.dec, options.radius, instance.config.home / "catalogues")
         tell(ingest_catalogue([path], options.name or path.stem, None, use_for=options.use_for), options)
     return 0
+
+
+def ingest_mask(options: Namespace) -> int:
+    """Store bad-pixel masks."""
+    with opened(options):
+        start, end = (utc(word, text) for word, text in (("from", options.start), ("until", options.end)))
+        given = {"start": start, "end": end, "readout_mode": options.readout_mode}
+        found = [mask for path in options.paths for mask in ingest_masks(Path(path), options.instrument, options.chip, **given)]
+        rows = [{"object_id": one.object_id, "chip": one.chip.name, "readout_mode": one.readout_mode, "count": one.count,
+                 "fraction": one.fraction, "bits": one.bits} for one in found]
+    if options.json:
+        print_json(rows)
+    else:
+        print("\n".join(f"{row['chip']}: {row['count']} pixels ({row['bits'] or 'none'}), {str(row['object_id'])[:8]}" for row in rows))
+    return 0
+
+
+def utc(word: str, text: str | None) -> datetime.datetime | None:
+    """A moment that was typed."""
+    if text is None:
+        return None
+    found: datetime.datetime = in_type(word, text, datetime.datetime)
+    return found.replace(tzinfo=datetime.UTC) if found.tzinfo is None else found.astimezone(datetime.UTC)
 
 
 def tell(found: ReferenceCatalogue, options: Namespace) -> None:

@@ -56,6 +56,7 @@ def add_instrument(source: Path | str) -> Added:
         pixel_scale=definition.pixel_scale or float("nan"), sky_method="dither" if definition.infrared else None,
         crosstalk_method="measured" if definition.crosstalk == "correct" else None,
         illumination_method="stars" if definition.illumination == "correct" else None,
+        ghost_method="model" if definition.ghosts else None,
         night_sky_method="sky" if definition.night_sky_flat == "correct" else None, text=definition.text)
     added = Added(instrument)
     new: list[DBObject] = []

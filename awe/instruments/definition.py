@@ -16,13 +16,15 @@ from awe.instruments.chip import QUANTITIES, ChipDefinition, read_chips
 from awe.instruments.condition import Condition, read_conditions
 from awe.instruments.dates import SCALES
 from awe.instruments.filters import FilterDefinition, find_filter, read_filters
+from awe.instruments.ghosts import GhostDefinition, read_ghosts
+from awe.instruments.masks import MaskDefinition, read_masks
 from awe.instruments.recognise import Recognition, read_recognitions
 from awe.instruments.reduction import ReducedDefinition, read_reduced
 from awe.instruments.rule import Rule, read_rule
 from awe.instruments.table import Table
 
 FILE_WORDS = ("instrument", "match", "header", "recognise", "chip", "amplifier", "focal_plane", "filter", "calibration",
-              "levels", "parameters", "reduced")
+              "levels", "parameters", "reduced", "ghost", "mask")
 INSTRUMENT_WORDS = ("name", "version", "telescope", "latitude", "longitude", "elevation", "utc_offset", "pixel_scale",
                     "rotation", "parity", "infrared", "dark", "dark_tolerance", "overscan", "date_is", "timescale",
                     "placeholders", "keep", "checksum", "tiling", "crosstalk", "night_sky_flat", "illumination", *QUANTITIES)
@@ -76,6 +78,8 @@ class Definition:
     levels: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     reduced: ReducedDefinition | None = None
+    ghosts: tuple[GhostDefinition, ...] = ()
+    masks: MaskDefinition = field(default_factory=MaskDefinition)
     text: str = field(default="", compare=False, repr=False)
 
     def group(self, kind: str) -> GroupDefinition:
@@ -157,7 +161,8 @@ def _read_file(table: Table) -> Definition:
                          _defaults(head)),
         filters=read_filters(table.tables("filter")), groups=groups, validity=validity,
         levels=_read_levels(table.table("levels")), parameters=_read_parameters(table.table("parameters")),
-        reduced=read_reduced(table.table("reduced")) if "reduced" in table else None)
+        reduced=read_reduced(table.table("reduced")) if "reduced" in table else None,
+        ghosts=read_ghosts(table.tables("ghost")), masks=read_masks(table.table("mask")))
     head.finish(INSTRUMENT_WORDS)
     table.finish(FILE_WORDS)
     _validate(definition, table)

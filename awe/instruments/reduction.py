@@ -14,7 +14,7 @@ RULES = ("soft_bias", "zero_point", "gain", "read_noise", "saturation")
 UNITS = ("ADU", "electron", "ADU/s", "electron/s", "nanomaggy", "Jy")
 PLANE_WORDS = ("hdu", "replace", "kind", "values", "bits")
 WEIGHT_KINDS = ("weight", "variance", "rms", "confidence")
-MASK_BITS = ("BAD", "HOT", "COLD", "SATURATED", "COSMIC", "SATELLITE", "NO_DATA", "CROSSTALK", "NOISY", "EXTRAPOLATED")
+MASK_BITS = ("BAD", "HOT", "COLD", "SATURATED", "COSMIC", "SATELLITE", "NO_DATA", "CROSSTALK", "NOISY", "EXTRAPOLATED", "BLEEDING", "GHOST")
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,13 @@ def _plane(table: Table, word: str) -> PlaneDefinition | None:
     if hdu is None and replace is None:
         raise inner.error("needs hdu (same file) or replace = [text in the image's name, text in the companion's name]")
     kind = inner.choice("kind", WEIGHT_KINDS, "weight") if word == "weight" else "mask"
-    by, meaning = _meaning(inner) if word == "mask" else ("values", ())
+    by, meaning = read_meaning(inner) if word == "mask" else ("values", ())
     inner.finish(PLANE_WORDS)
     return PlaneDefinition(hdu, None if replace is None else (replace[0], replace[1]), kind, by, meaning)
 
 
-def _meaning(table: Table) -> tuple[str, tuple[tuple[int, str], ...]]:
+def read_meaning(table: Table) -> tuple[str, tuple[tuple[int, str], ...]]:
+    """Return whether a mask is coded by values or by bits, and which mask bit each means; empty, any value but zero is bad."""
     if "values" in table and "bits" in table:
         raise table.error("has both values and bits; a mask is coded in one way or the other")
     by = "bits" if "bits" in table else "values"

@@ -17,6 +17,30 @@ Plane = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
+class Grid:
+    """A background by its cells.
+
+    Parameters
+    ----------
+    level, rms : float32 arrays (my, mx)
+        Of each cell, in the unit of the image.
+    side_x, side_y : int
+        Pixels of a cell.
+    """
+
+    level: Plane
+    rms: Plane
+    side_x: int
+    side_y: int
+
+    def planes(self, shape: tuple[int, ...]) -> tuple[Plane, Plane]:
+        """Return level and rms of each pixel of an image of `shape`, float32: the spline through the cells; rms is never negative."""
+        level, rms = (kernels.spline(grid, self.side_x, self.side_y, shape) for grid in (self.level, self.rms))
+        np.maximum(rms, np.float32(0), out=rms)
+        return level, rms
+
+
+@dataclass(frozen=True, eq=False)
 class Background:
     """A background model.
 
@@ -28,6 +52,8 @@ class Background:
         Their medians over the mesh; NaN level and rms planes of zeros where the image has no good pixel.
     objects : bool array (ny, nx)
         The pixels left out as objects.
+    grid : Grid, optional
+        The cells that the planes go through; None where there is no good pixel.
     """
 
     level: Plane
@@ -35,6 +61,7 @@ class Background:
     globallevel: float
     globalrms: float
     objects: NDArray[np.bool_]
+    grid: Grid | None = None
 
 
 def background(data: NDArray[np.generic], mask: NDArray[np.generic] | None = None, *, mesh: int = 64,
@@ -77,23 +104,19 @@ def background(data: NDArray[np.generic], mask: NDArray[np.generic] | None = Non
         zero = np.zeros(image.shape, np.float32)
         return Background(zero, zero.copy(), float("nan"), float("nan"), objects)
     sides = [max(8, min(mesh, n)) for n in image.shape[::-1]]
-    model = _mesh(image, bad, sides, filter_size, max_fraction)
+    grid = _mesh(image, bad, sides, filter_size, max_fraction)
+    level, rms = grid.planes(image.shape)
     for _ in range(passes - 1):
-        objects = kernels.objects(image, bad, model[0], model[1], reject, grow)
-        model = _mesh(image, bad | objects, sides, filter_size, max_fraction, fallback=bad)
-    level, rms, globallevel, globalrms = model
-    return Background(level, rms, globallevel, globalrms, objects)
-
-
-Model = tuple[Plane, Plane, float, float]
+        objects = kernels.objects(image, bad, level, rms, reject, grow)
+        grid = _mesh(image, bad | objects, sides, filter_size, max_fraction, fallback=bad)
+        level, rms = grid.planes(image.shape)
+    return Background(level, rms, float(np.median(grid.level)), float(np.median(grid.rms)), objects, grid)
 
 
 def _mesh(image: Plane, bad: NDArray[np.bool_], sides: list[int], filter_size: int, max_fraction: float,
-          fallback: NDArray[np.bool_] | None = None) -> Model:
-    """Return level, rms and their global values of one pass; all-masked cells take the median of their neighbours."""
+          fallback: NDArray[np.bool_] | None = None) -> Grid:
+    """Return level and rms of the cells of one pass; all-masked cells take the median of their neighbours."""
     if fallback is not None and bad.mean() > max(max_fraction, fallback.mean() + 0.5 * (1 - fallback.mean())):
         bad = fallback  # hardly any sky is left: a biased estimate of all pixels beats one of a few
     level, rms = (kernels.smoothed(kernels.filled(grid), filter_size) for grid in kernels.cells(image, bad, *sides))
-    planes = [kernels.spline(grid, sides[0], sides[1], image.shape) for grid in (level, rms)]
-    np.maximum(planes[1], np.float32(0), out=planes[1])
-    return planes[0], planes[1], float(np.median(level)), float(np.median(rms))
+    return Grid(level, rms, sides[0], sides[1])

@@ -106,6 +106,31 @@ def illumination(x: Floats, y: Floats, offset: Floats, error: Floats, frame: NDA
     return Illumination(data, variance, used, residual, before, _spread(residual[used]))
 
 
+def corrected_flat(flat: NDArray[Any], variance: NDArray[Any], mask: NDArray[Any], surface: NDArray[Any],
+                   surface_variance: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+    """Multiply a flat by the response that it missed.
+
+    Parameters
+    ----------
+    flat, variance : arrays (ny, nx)
+        Flat and its variance.
+    mask : array (ny, nx)
+        Not 0 where it is bad.
+    surface, surface_variance : arrays (ny, nx)
+        The correction and its variance.
+
+    Returns
+    -------
+    (float32 array, float32 array, float)
+        Product, variance, and the median relative error of the good pixels (NaN where none is good and above 0).
+    """
+    product = np.asarray(flat, np.float64) * surface
+    spread = np.asarray(surface, np.float64) ** 2 * variance + np.asarray(flat, np.float64) ** 2 * surface_variance
+    good = (np.asarray(mask) == 0) & (product > 0)
+    error = float(np.median(np.sqrt(spread[good]) / product[good])) if good.any() else float("nan")
+    return product.astype(np.float32), spread.astype(np.float32), error
+
+
 def _unit(pixel: Floats, size: int) -> Floats:
     """Pixels on -1 to 1."""
     return np.asarray(2.0 * np.asarray(pixel, np.float64) / max(size - 1, 1) - 1.0)

@@ -40,6 +40,8 @@ class Bit(enum.IntFlag):
     """A value was reached outside the range where the correction was measured."""
     BLEEDING = 1024
     """Charge of saturated pixels ran here along the read-out direction."""
+    GHOST = 2048
+    """In the ghost of a bright star, by the model of the instrument file."""
 
 
 DESCRIPTIONS: Final[dict[Bit, str]] = {
@@ -54,10 +56,11 @@ DESCRIPTIONS: Final[dict[Bit, str]] = {
     Bit.NOISY: "noisier than its amplifier",
     Bit.EXTRAPOLATED: "correction extrapolated",
     Bit.BLEEDING: "charge of saturated pixels bled into it",
+    Bit.GHOST: "in the ghost of a bright star",
 }
 """One line per bit, for headers, pages and reports."""
 
-NO_WEIGHT: Final[Bit] = Bit.BAD | Bit.HOT | Bit.COLD | Bit.SATURATED | Bit.COSMIC | Bit.SATELLITE | Bit.NO_DATA | Bit.BLEEDING
+NO_WEIGHT: Final[Bit] = Bit.BAD | Bit.HOT | Bit.COLD | Bit.SATURATED | Bit.COSMIC | Bit.SATELLITE | Bit.NO_DATA | Bit.BLEEDING | Bit.GHOST
 """The bits that give a pixel weight 0; the others warn only."""
 
 CALIBRATION: Final[Bit] = Bit.BAD | Bit.HOT | Bit.COLD | Bit.NO_DATA

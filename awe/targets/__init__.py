@@ -3,6 +3,7 @@ from awe.targets.associatelist import AssociateList
 from awe.targets.astrometricparameters import AstrometricParameters
 from awe.targets.astrometrictemplate import AstrometricTemplate
 from awe.targets.atmosphericextinction import AtmosphericExtinction
+from awe.targets.backgroundframe import BackgroundFrame
 from awe.targets.chargetransferefficiency import ChargeTransferEfficiency
 from awe.targets.chip import Chip
 from awe.targets.coadd import CoaddFrame
@@ -18,8 +19,10 @@ from awe.targets.fringeframe import FringeFrame
 from awe.targets.gainlinearity import GainLinearity
 from awe.targets.gastrometric import GAstrometric
 from awe.targets.gastromsourcelist import GAstromSourceList
+from awe.targets.ghostmap import GhostMap
 from awe.targets.hotpixelmap import HotPixelMap
 from awe.targets.illuminationcorrection import IlluminationCorrection
+from awe.targets.illuminationframe import IlluminationFrame
 from awe.targets.imstat import Imstat
 from awe.targets.instrument import Instrument
 from awe.targets.masterbias import MasterBias
@@ -47,6 +50,7 @@ from awe.targets.regridded import RegriddedFrame
 from awe.targets.shuttercheck import ShutterCheck
 from awe.targets.skyframe import SkyFrame
 from awe.targets.sourcelist import SourceList
+from awe.targets.staticmask import StaticMask
 from awe.targets.twilightflat import TwilightFlat
 
 __all__ = [
@@ -54,6 +58,7 @@ __all__ = [
     "AstrometricParameters",
     "AstrometricTemplate",
     "AtmosphericExtinction",
+    "BackgroundFrame",
     "ChargeTransferEfficiency",
     "Chip",
     "CoaddFrame",
@@ -69,8 +74,10 @@ __all__ = [
     "GAstromSourceList",
     "GAstrometric",
     "GainLinearity",
+    "GhostMap",
     "HotPixelMap",
     "IlluminationCorrection",
+    "IlluminationFrame",
     "Imstat",
     "Instrument",
     "MasterBias",
@@ -96,5 +103,6 @@ __all__ = [
     "ShutterCheck",
     "SkyFrame",
     "SourceList",
+    "StaticMask",
     "TwilightFlat",
 ]

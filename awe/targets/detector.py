@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from awe.errors import PermanentError
 from awe.persist.declare import depends_on, parameter
 from awe.science.assemble import Assembled
 from awe.science.calibrate import Calibrated, calibrate
@@ -22,6 +23,7 @@ from awe.targets.masterbias import MasterBias
 from awe.targets.masterdark import MasterDark
 from awe.targets.masterflat import MasterFlat
 from awe.targets.raw import RawScienceFrame
+from awe.targets.staticmask import StaticMask
 
 
 class DetectorFrame(BaseFrame):
@@ -44,7 +46,7 @@ class DetectorFrame(BaseFrame):
             self.raise_flag(Flag.NO_OVERSCAN)
         gain = gains(self, assembled, self.gain)  # type: ignore[attr-defined]
         rate, rate_variance, dark_mask = self.dark_for(raw)
-        masks = [self.map_of("hot"), self.map_of("cold"), flat.image.mask, dark_mask]
+        masks = [self.map_of("hot"), self.map_of("cold"), flat.image.mask, dark_mask, self.static_mask(assembled)]
         return calibrate(assembled, bias.image.data, rate, raw.exptime, flat.image.data, gain,
                          read_noises(assembled, bias.read_noise, gain), [mask for mask in masks if mask is not None],
                          bias.image.variance, rate_variance, flat.image.variance)
@@ -69,6 +71,21 @@ class DetectorFrame(BaseFrame):
         if found.extrapolated:
             self.raise_flag(Flag.DARK_EXTRAPOLATED)
         return found.data / np.float32(raw.exptime), found.variance / np.float32(raw.exptime) ** 2, found.mask & ~np.uint16(Bit.NOISY)
+
+    def static_mask(self, assembled: Assembled) -> NDArray[np.uint16] | None:
+        """What users marked, if they did.
+
+        Raises PermanentError where that is of another size than the frame.
+        """
+        found: StaticMask | None = getattr(self, "static", None)
+        if found is None:
+            return None
+        mask, shape = found.mask, assembled.data.shape
+        if mask.shape != shape:
+            sizes = ["x".join(map(str, size[::-1])) for size in (mask.shape, shape)]
+            raise PermanentError(f"{found.original_name} marks bad pixels of {sizes[0]}, and {self.chip.name} has {sizes[1]}; invalidate "
+                                 "it, and ingest a mask that is trimmed as frames are")
+        return mask
 
     def map_of(self, name: str) -> NDArray[Any] | None:
         """A map of bad pixels, if there is one."""

@@ -137,3 +137,55 @@ def association_figure(target: Any) -> Any:
     right.plot(one, two - one, ".", markersize=3)
     right.set(xlabel=f"MAG_TOTAL, {target.filter.name}", ylabel=f"{target.second_filter} - {target.filter.name} [mag]")
     return figure
+
+
+def background_figure(target: Any) -> Any:
+    """A frame, its background, and what is left, the first and the last smoothed so that what is large shows."""
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    level, noise = target.planes()
+    data = np.where(target.bad_of(target.reduced.image), level, target.reduced.image.data)
+    figure, axes = plt.subplots(1, 3, figsize=(14, 4.4), layout="constrained")
+    middle, width = float(np.median(level)), float(np.median(noise)) or 1.0
+    planes = (("the frame, smoothed", smoothed(data), middle), ("background", level, middle),
+              ("what is left, smoothed", smoothed(data - level), 0.0))
+    for one, (title, plane, centre) in zip(axes, planes, strict=True):
+        reach = max(width, 1.2 * float(np.ptp(level)) / 2) if centre else width
+        figure.colorbar(one.imshow(plane, origin="lower", vmin=centre - reach, vmax=centre + reach, cmap="gray"), ax=one, label="electron")
+        one.set_title(title, fontsize=8)
+    figure.suptitle(f"{target!r}\nlevel {target.level:.5g}  noise {target.noise:.4g}  spread {target.spread:.3g}  "
+                    f"objects {target.object_fraction:.2f}  left {target.residual:.3g} sigma", fontsize=8)
+    return figure
+
+
+def ghost_figure(target: Any) -> Any:
+    """A frame, smoothed, with the ghosts that were masked as circles."""
+    import json
+
+    import matplotlib.pyplot as plt
+    import numpy as np
+    from astropy.visualization import ZScaleInterval
+
+    image = target.reduced.image
+    good = image.weight > 0
+    plane = smoothed(np.where(good, image.data, np.median(image.data[good]) if good.any() else 0.0))
+    low, high = ZScaleInterval().get_limits(plane)
+    figure, axes = plt.subplots(figsize=(7, 6), layout="constrained")
+    figure.colorbar(axes.imshow(plane, origin="lower", vmin=low, vmax=high, cmap="gray"), ax=axes, label="electron")
+    for x, y, radius, hole, _ in json.loads(target.ghosts):
+        for size in (radius, hole):
+            axes.add_patch(plt.Circle((x, y), size, fill=False, color="tab:red", linewidth=0.8))
+    ny, nx = plane.shape
+    axes.set(xlim=(-0.5, nx - 0.5), ylim=(-0.5, ny - 0.5))
+    told = "not told" if target.brightness is None else f"{target.brightness:.2f} +- {target.brightness_error:.2f}"
+    axes.set_title(f"{target!r}\n{target.n_ghosts} ghosts on {100 * target.fraction:.1f} % of the pixels; brightness over model {told}",
+                   fontsize=8)
+    return figure
+
+
+def smoothed(plane: Any) -> Any:
+    """A plane without what is smaller than some pixels."""
+    from scipy.ndimage import gaussian_filter
+
+    return gaussian_filter(plane, 3.0)

@@ -51,6 +51,8 @@ class Flag(enum.IntFlag):
     """The extinction of the atmosphere, or its error, is outside its limits."""
     COLOUR_TERM = 1 << 28
     """The colour term, or its error, is outside its limits."""
+    GHOSTS = 1 << 29
+    """Ghosts of bright stars are not as bright as the instrument file says."""
 
     RELATIVE_ASTROMETRY = 1 << 32
     """Positions are relative to one frame whose own solution is its header's or nominal."""
@@ -75,7 +77,7 @@ class Flag(enum.IntFlag):
     PARTLY_DEAD = 1 << 42
     """More than a quarter of the pixels is of no use: a dead amplifier, a chip half covered, most of it saturated."""
     NOT_CORRECTED = 1 << 43
-    """Cross talk, fringes or the flat on large scales should be corrected by the instrument file, and what that needs could not be had."""
+    """Cross talk, fringes, ghosts or the flat on large scales should be corrected by the instrument file, and could not be."""
     PARITY_DIFFERS = 1 << 48
     """The sky is mirrored where the instrument file says it is not, or the other way round."""
     UNCLIPPED = 1 << 52

@@ -20,6 +20,7 @@ from awe.targets.masterbias import MasterBias
 from awe.targets.masterdark import MasterDark
 from awe.targets.masterflat import MasterFlat
 from awe.targets.raw import RawScienceFrame
+from awe.targets.staticmask import StaticMask
 
 
 class FringeFrame(DetectorFrame, Calibration):
@@ -41,6 +42,7 @@ class FringeFrame(DetectorFrame, Calibration):
     flat = depends_on(MasterFlat, "divided out")
     hot = depends_on(HotPixelMap, "pixels left out", optional=True)
     cold = depends_on(ColdPixelMap, "pixels left out", optional=True)
+    static = depends_on(StaticMask, "bad pixels that users marked", optional=True)
 
     background = parameter(64.0, "scale of what is smooth: larger than fringes", unit="pix", at_least=4.0)
     sigma_clip = parameter(3.0, "pixels further than this from the median are left out", unit="sigma", at_least=1.0)

@@ -28,6 +28,7 @@ class Instrument(DBObject):
     crosstalk_method = attribute(str, "how cross talk is taken away: measured; none where it is left in the frames")
     night_sky_method = attribute(str, "how flats are corrected on large scales: sky; none where they are left")
     illumination_method = attribute(str, "how the response to stars is corrected: stars; none where it is left as flats say")
+    ghost_method = attribute(str, "how ghosts of bright stars are masked: model; none where they are left")
     text = attribute(str, "the instrument file")
 
     @property

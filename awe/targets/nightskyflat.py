@@ -19,6 +19,7 @@ from awe.targets.masterbias import MasterBias
 from awe.targets.masterdark import MasterDark
 from awe.targets.masterflat import MasterFlat
 from awe.targets.raw import RawScienceFrame
+from awe.targets.staticmask import StaticMask
 
 
 class NightSkyFlat(DetectorFrame, Calibration):
@@ -39,6 +40,7 @@ class NightSkyFlat(DetectorFrame, Calibration):
     flat = depends_on(MasterFlat, "divided out")
     hot = depends_on(HotPixelMap, "pixels left out", optional=True)
     cold = depends_on(ColdPixelMap, "pixels left out", optional=True)
+    static = depends_on(StaticMask, "bad pixels that users marked", optional=True)
 
     smoothing = parameter(48.0, "sigma of the filter that takes small scales away", unit="pix", at_least=1.0)
     sigma_clip = parameter(3.0, "pixels further than this from the median are left out", unit="sigma", at_least=1.0)

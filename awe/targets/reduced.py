@@ -24,6 +24,7 @@ from awe.targets.masterbias import MasterBias
 from awe.targets.masterdark import MasterDark
 from awe.targets.masterflat import MasterFlat
 from awe.targets.skyframe import SkyFrame
+from awe.targets.staticmask import StaticMask
 
 
 class ReducedScienceFrame(CorrectedFrame):
@@ -38,6 +39,7 @@ class ReducedScienceFrame(CorrectedFrame):
     flat = depends_on(MasterFlat, "divided out", same=("instrument", "chip", "filter", "raw.readout_mode"))
     hot = depends_on(HotPixelMap, "masked", same=("instrument", "chip", "raw.readout_mode"), optional=True)
     cold = depends_on(ColdPixelMap, "masked", same=("instrument", "chip", "filter", "raw.readout_mode"), optional=True)
+    static = depends_on(StaticMask, "bad pixels that users marked", optional=True, same=("instrument", "chip", "raw.readout_mode"))
     sky = depends_on(SkyFrame, "subtracted in the infrared", optional=True,
                      same=("instrument", "chip", "filter", "exposure", "method=instrument.sky_method"))
 

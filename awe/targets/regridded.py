@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from awe.dataflow.limits import Limit
+from awe.errors import PermanentError
 from awe.persist.declare import attribute, depends_on, key, parameter
 from awe.science.background import background
 from awe.science.grid import Tile, Window
@@ -17,11 +18,13 @@ from awe.science.pixelarea import relative_area
 from awe.science.regrid import METHODS, regrid
 from awe.science.wcs import Wcs
 from awe.targets.astrometricparameters import AstrometricParameters
+from awe.targets.backgroundframe import BackgroundFrame
 from awe.targets.chip import Chip
 from awe.targets.filter import Filter
 from awe.targets.flags import Flag
 from awe.targets.frame import BaseFrame
 from awe.targets.gastrometric import GAstrometric
+from awe.targets.ghostmap import GhostMap
 from awe.targets.illuminationcorrection import IlluminationCorrection
 from awe.targets.image import Image
 from awe.targets.instrument import Instrument
@@ -51,12 +54,18 @@ class RegriddedFrame(BaseFrame):
                               same=("instrument", "chip", "filter", "readout_mode=reduced.raw.readout_mode",
                                     "method=instrument.illumination_method"), optional=True)
 
+    ghosts = depends_on(GhostMap, "pixels without weight, where the instrument file has a `[[ghost]]`", optional=True,
+                        same=("instrument", "chip", "filter", "exposure", "method=instrument.ghost_method"))
+    sky_model = depends_on(BackgroundFrame, "what is subtracted, where `background_type` says so", optional=True,
+                           same=("instrument", "chip", "filter", "exposure", "method=background_method"))
+
     astrometric_solution = parameter("local", "where it is: by its own solution, or by that of all frames of the field",
                                      choices=("local", "global"), was="local")
     pixel_scale = parameter(0.0, "size of the pixels; 0 is that of the instrument", unit="arcsec", at_least=0.0)
     target_zero_point = parameter(30.0, "zero point that fluxes are brought to", unit="mag")
     resample_type = parameter("lanczos", "lanczos, which is sharp; or exact, by shares of pixels, which keeps each photon", choices=METHODS)
-    background_type = parameter("mesh", "what is subtracted: mesh, constant or none", choices=("mesh", "constant", "none"))
+    background_type = parameter("mesh", "what is subtracted: mesh, constant, target (that of BackgroundFrame) or none",
+                                choices=("mesh", "constant", "target", "none"))
     background_mesh = parameter(128, "size of the mesh", unit="pix", at_least=8)
 
     scale = attribute(float, "size of the pixels", unit="arcsec")
@@ -75,8 +84,13 @@ class RegriddedFrame(BaseFrame):
         """A global solution is asked for only where it is wanted."""
         return "global" if parameters.get("astrometric_solution") == "global" else None
 
+    @staticmethod
+    def key_background_method(keys: dict[str, Any], parameters: dict[str, Any]) -> str | None:
+        """A background frame is asked for only where it is to be subtracted."""
+        return "mesh" if parameters.get("background_type") == "target" else None
+
     def make(self) -> None:
-        image, wcs = self.reduced.image, self.solution()
+        image, wcs = self.without_ghosts(self.reduced.image), self.solution()
         assert image.variance is not None and image.weight is not None and image.mask is not None
         self.scale = self.pixel_scale or self.nominal_scale()
         self.flux_scale = float(10.0 ** (0.4 * (self.target_zero_point - self.photometry.zero_point)) / self.reduced.exptime)
@@ -87,6 +101,16 @@ class RegriddedFrame(BaseFrame):
         self.seeing, self.noise_ratio, self.wcs_error = self.astrometry.seeing, found.noise_ratio, found.wcs_error
         self.quality_flags = (self.quality_flags or 0) | carried(self.astrometry) | carried(self.photometry)
         self.image = Image(found.data, found.variance, found.weight, found.mask, cards=self.cards(found.window))
+
+    def without_ghosts(self, image: Image) -> Image:
+        """The frame with the bit of ghosts, and no weight there."""
+        if self.ghosts is None:
+            if self.instrument.ghost_method:
+                self.raise_flag(Flag.NOT_CORRECTED)
+            return image
+        assert image.mask is not None and image.weight is not None
+        plane = self.ghosts.image.data
+        return image.replace(mask=image.mask | plane.astype(np.uint16), weight=np.where(plane != 0, np.float32(0), image.weight))
 
     def factor(self, wcs: Wcs, shape: tuple[int, ...]) -> NDArray[np.float32]:
         """What the fluxes of pixels are multiplied by: their size on the sky, over the response that the flat missed."""
@@ -118,6 +142,12 @@ class RegriddedFrame(BaseFrame):
         if self.background_type == "none":
             return 0.0
         assert image.mask is not None
+        if self.background_type == "target":
+            if self.sky_model is None:
+                raise PermanentError(f"background_type is target, and no BackgroundFrame of {self.exposure} {self.chip.name} could be had; "
+                                     "set it to mesh, or ask for the BackgroundFrame to see why")
+            self.sky = self.sky_model.level
+            return self.sky_model.planes()[0]
         found = background(image.data, image.mask & np.uint16(NO_WEIGHT), mesh=self.background_mesh)
         self.sky = found.globallevel if np.isfinite(found.globallevel) else 0.0
         return found.level if self.background_type == "mesh" else self.sky

@@ -16,6 +16,7 @@ from awe.targets.masterbias import MasterBias
 from awe.targets.masterdark import MasterDark
 from awe.targets.masterflat import MasterFlat
 from awe.targets.raw import RawScienceFrame
+from awe.targets.staticmask import StaticMask
 
 
 class SkyFrame(DetectorFrame):
@@ -35,6 +36,7 @@ class SkyFrame(DetectorFrame):
     flat = depends_on(MasterFlat, "divided out", same=("instrument", "chip", "filter", "raw.readout_mode"))
     hot = depends_on(HotPixelMap, "pixels left out", same=("instrument", "chip", "raw.readout_mode"), optional=True)
     cold = depends_on(ColdPixelMap, "pixels left out", same=("instrument", "chip", "filter", "raw.readout_mode"), optional=True)
+    static = depends_on(StaticMask, "bad pixels that users marked", optional=True, same=("instrument", "chip", "raw.readout_mode"))
 
     object_threshold = parameter(3.0, "pixels further above the sky than this are objects", unit="sigma", at_least=0.5)
     sigma_clip = parameter(3.0, "pixels further than this from the median are left out", unit="sigma", at_least=1.0)

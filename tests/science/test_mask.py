@@ -10,7 +10,7 @@ from awe.science.mask import DESCRIPTIONS, NO_WEIGHT, Bit, counts, describe, pla
 def test_numbers_are_the_stored_format() -> None:
     assert {bit.name: int(bit) for bit in Bit} == {
         "BAD": 1, "HOT": 2, "COLD": 4, "SATURATED": 8, "COSMIC": 16, "SATELLITE": 32, "NO_DATA": 64,
-        "CROSSTALK": 128, "NOISY": 256, "EXTRAPOLATED": 512, "BLEEDING": 1024}
+        "CROSSTALK": 128, "NOISY": 256, "EXTRAPOLATED": 512, "BLEEDING": 1024, "GHOST": 2048}
 
 
 def test_every_bit_is_described() -> None:

@@ -87,3 +87,14 @@ def test_pixels_of_two_sizes_are_refused():
 def test_tiling_of_an_instrument(instance):
     assert tiling_of_instrument(None) == tiling_of_instrument("simcam") == tiling_of_instrument("nobody's") == "rings"
     assert RegriddedFrame.version >= 2
+
+
+def test_the_sky_can_be_that_of_its_own_target(fresh):
+    usual = RegriddedFrame.select_all()[:1][0]
+    keys = {"exposure": usual.exposure, "chip": usual.chip.name, "tile": usual.tile}
+    other = RegriddedFrame.get(**keys, pars={"RegriddedFrame": {"background_type": "target"}})
+    model = other.sky_model
+    level, noise = model.planes()
+    assert level.shape == noise.shape == usual.reduced.image.data.shape and other.sky == model.level == pytest.approx(usual.sky, rel=1e-6)
+    np.testing.assert_allclose(other.image.data, usual.image.data, rtol=1e-4, atol=1e-4 * float(np.nanstd(usual.image.data)))
+    assert model.residual < 0.5 and 0 < model.object_fraction < 0.6 and model.noise == pytest.approx(float(np.median(noise)), rel=0.1)

@@ -22,12 +22,14 @@ from awe.simulate.config import RunConfig
 from awe.targets import (
     AssociateList,
     AtmosphericExtinction,
+    BackgroundFrame,
     ChargeTransferEfficiency,
     CrossTalk,
     DualSourceList,
     FringeFrame,
     GAstrometric,
-    IlluminationCorrection,
+    GhostMap,
+    IlluminationFrame,
     NightSkyFlat,
     ParticleEventRate,
     PhotTransformation,
@@ -44,7 +46,7 @@ FIELD = "FIELD1"
 #: A catalogue of the same stars in two bands; r is transformed from its g by a term of 1.
 COLOURS = "colours"
 #: Calibrations that no source list asks for.
-CHECKS = (ChargeTransferEfficiency, CrossTalk, FringeFrame, IlluminationCorrection, NightSkyFlat, ParticleEventRate, QuickCheck)
+CHECKS = (ChargeTransferEfficiency, CrossTalk, FringeFrame, IlluminationFrame, NightSkyFlat, ParticleEventRate, QuickCheck)
 
 
 def simulate(folder: Path, **changes):
@@ -102,7 +104,8 @@ def make_everything(workers: int = 0) -> None:
     PhotTransformation.get(filter="r", colour="g-r", workers=workers)
     AssociateList.get(object=FIELD, filter="r", second_filter="r", workers=workers)
     DualSourceList.get(object=FIELD, filter="r", detection_filter="r", workers=workers)
-    PsfAnisotropy.get(chip="ccd53", exposure=RawScienceFrame.select_all()[0].exposure, workers=workers)
+    for cls in (PsfAnisotropy, BackgroundFrame, GhostMap):
+        cls.get(chip="ccd53", exposure=RawScienceFrame.select_all()[0].exposure, workers=workers)
 
 
 def fingerprints(instance: Instance) -> dict[str, list[str]]:
