@@ -30,8 +30,15 @@ def winners(asked: Sequence[Request], pars: Pars | None = None) -> list[Winner |
     database = instance.database
     with database.snapshot() as connection:
         book = ParameterBook(connection, database.identity.project_id, call)
+        known: dict[int, tuple[bytes, Any]] = {}
+
+        def of_keys(one: Request) -> tuple[bytes, Any]:
+            if id(one.keys) not in known:  # the same keys are asked for at many moments
+                known[id(one.keys)] = selector_of(one.cls, one.keys), scope_of(one.cls, one.keys)
+            return known[id(one.keys)]
+        asks = [(*of_keys(one), one.at) for one in asked]
         return select.pick(connection, instance.sight(), [
-            (selector_of(one.cls, one.keys), one.at, book.wanted(one.cls, scope_of(one.cls, one.keys), one.at).ids) for one in asked])
+            (sel, at, book.wanted(one.cls, scope, at).ids) for one, (sel, scope, at) in zip(asked, asks, strict=True)])
 
 
 def found(asked: Sequence[Request], pars: Pars | None = None) -> list[Any | None]:

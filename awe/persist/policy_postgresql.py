@@ -22,6 +22,9 @@ HIDDEN = (f"privileges < 3 AND NOT (privileges = 2 AND project_id = ANY ({PROJEC
           f"OR privileges = 1 AND {{creator}} IS NOT DISTINCT FROM {ME})")
 HIDDEN_FROM_THE_WORLD = "privileges = 3 AND (SELECT NOT EXISTS (SELECT 1 FROM awe_user u WHERE u.name = current_user))"
 VISIBLE = f"(NOT ({HIDDEN}) AND NOT ({HIDDEN_FROM_THE_WORLD}))"
+#: A row is there when its object is.  Without OFFSET, PostgreSQL reads all objects there are into a hash as soon as it expects many
+#: rows, though a page asks for fifty of them.
+SEEN_WITH_OBJECT = 'EXISTS (SELECT 1 FROM object o WHERE o.oid = "{table}".{owner} OFFSET 0)'
 #: Tables that are words which objects share: every user reads and adds to them.
 WORDS = ("class", "key_set", "parameters", "recipe", "scope", "span", "touched")
 #: Tables of what is going on: every user reads and writes them.
@@ -99,7 +102,7 @@ def policies(owned: Sequence[Any], there: Collection[str]) -> dict[tuple[str, st
     for table, owner in owned:
         of_mine = f'EXISTS (SELECT 1 FROM object o WHERE o.oid = "{table}".{owner} AND o.creator_id = {ME}'
         more = f' AND EXISTS (SELECT 1 FROM object i WHERE i.oid = "{table}".input)' if table == "edge" else ""
-        add(table, f'EXISTS (SELECT 1 FROM object o WHERE o.oid = "{table}".{owner})', f"{of_mine}){more}",
+        add(table, SEEN_WITH_OBJECT.format(table=table, owner=owner), f"{of_mine}){more}",
             f'EXISTS (SELECT 1 FROM object o WHERE o.oid = "{table}".{owner} AND o.privileges < 3)')
     copied = ("object_id", "privileges", "project_id", "creator_id", "params_id", "value")
     same = " AND ".join(f"o.{column} = candidate.{column}" for column in copied)

@@ -38,6 +38,7 @@ object_ = sa.Table(
     sa.Column("value", Digest, nullable=False, doc="digest of the scientific content"),
     sa.Index("ix_object_derivation", "derivation"),
     sa.Index("ix_object_class_id_creation_date", "class_id", "creation_date"),
+    sa.Index("ix_object_class_id_t_start_t_end", "class_id", "t_start", "t_end"),
 )
 
 candidate = sa.Table(

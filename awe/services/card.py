@@ -87,9 +87,10 @@ def used_by(obj: Any, who: Identity) -> dict[str, Any]:
     """What was made from it, as far as it can be seen: how many, and the latest."""
     edge, o, database = tables.edge, tables.object_, current()
     joined = edge.join(o, o.c.oid == edge.c.target)
-    statement = sa.select(edge.c.target).distinct().select_from(joined).where(edge.c.input == obj.oid, who.visible(o)).limit(COUNTED)
+    statement = sa.select(edge.c.target).select_from(joined).where(edge.c.input == obj.oid, who.visible(o)).limit(COUNTED)
     with database.reading() as connection:
-        oids = list(connection.scalars(statement))
+        links = list(connection.scalars(statement))  # some twice; to ask for each once would go through all there are
+    oids = set(links)
     latest = sorted(oids, reverse=True)[:LISTED]
     found = load(database, latest)
-    return {"count": len(oids), "is_all_counted": len(oids) < COUNTED, "objects": [brief(found[oid]) for oid in latest if oid in found]}
+    return {"count": len(oids), "is_all_counted": len(links) < COUNTED, "objects": [brief(found[oid]) for oid in latest if oid in found]}

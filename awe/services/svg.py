@@ -3,13 +3,12 @@ from __future__ import annotations
 
 import datetime
 import functools
-import html
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from awe.persist.types import from_microseconds, to_microseconds
 
@@ -31,9 +30,7 @@ def _name(key: str) -> str:
 
 def _text(value: Any) -> str:
     """What may stand between tags or quotes; numbers have as many digits as a screen shows."""
-    if isinstance(value, Markup):
-        return str.__str__(value)
-    return f"{value:.5g}" if isinstance(value, float) else html.escape(str(value))
+    return f"{value:.5g}" if isinstance(value, float) else str.__str__(escape(value))
 
 
 def together(parts: Iterable[Markup]) -> Markup:

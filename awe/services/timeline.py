@@ -5,7 +5,7 @@ import bisect
 from collections.abc import Callable, Sequence
 from urllib.parse import urlencode
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from awe.persist.identity import LEVELS
 from awe.persist.types import from_microseconds, to_microseconds
@@ -91,6 +91,7 @@ class Timeline:
 
     def __init__(self, cls_name: str, period: Period, edit: Callable[[str], str]) -> None:
         self.cls_name, self.period, self.edit = cls_name, period, edit
+        self._tips: dict[int, Markup] = {}
         self.ends = to_microseconds(period.start), to_microseconds(period.end)
         self.x = Scale(*self.ends, LEFT, WIDTH - RIGHT)
 
@@ -122,6 +123,12 @@ class Timeline:
         bottom = HEAD + len(lanes) * (STRIP + 4)
         return self.figure(bottom + FOOT, [*parts, self.axis(bottom)], f"{self.cls_name}: which is used when")
 
+    def tip(self, bar: Bar) -> Markup:
+        """What is said of a bar, wherever it stands."""
+        if bar.oid not in self._tips:
+            self._tips[bar.oid] = escape(told(self.cls_name, bar))
+        return self._tips[bar.oid]
+
     def figure(self, height: float, parts: Sequence[Markup], label: str) -> Markup:
         """The whole figure."""
         return element("svg", patterns(), *parts, viewBox=f"0 0 {WIDTH:g} {height:.0f}", class_="figure timeline", role="group",
@@ -152,7 +159,7 @@ class Timeline:
             inside = [element("rect", x=x, y=y, width=width, height=STRIP, class_=f"use {name}")]
             if width > 64:
                 inside.append(element("text", bar.object_id[:8], x=x + width / 2, y=y + STRIP / 2 + 4, text_anchor="middle", class_="on"))
-            parts.append(element("a", *inside, href=self.edit(bar.object_id), data_tip=told(self.cls_name, bar),
+            parts.append(element("a", *inside, href=self.edit(bar.object_id), data_tip=self.tip(bar),
                                  aria_label=f"{bar.object_id[:8]} is used from {short(start)} until {short(until)}"))
         return together(parts)
 
@@ -167,7 +174,7 @@ class Timeline:
             inside += [element("rect", x=left, y=y + inset, width=width, height=tall, class_="bar used") for left, width in pieces]
         if bar.state in MARKS and height > 8:
             inside.append(element("text", MARKS[bar.state], x=min(x + 3, WIDTH - RIGHT - 9), y=y + height / 2 + 4, class_=f"mark {name}"))
-        return element("a", *inside, href=self.edit(bar.object_id), data_tip=told(self.cls_name, bar),
+        return element("a", *inside, href=self.edit(bar.object_id), data_tip=self.tip(bar),
                        aria_label=f"{bar.object_id[:8]}: {bar.state}")
 
 

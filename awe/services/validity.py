@@ -18,7 +18,8 @@ from awe.errors import QueryError
 from awe.persist.criterion import Both, Criterion, compare
 from awe.persist.declare import Dependency, natural_key
 from awe.persist.journal import Change, last_lines
-from awe.persist.query import Query
+from awe.persist.selection import Order, Selection, statement
+from awe.persist.selection import rows as rows_of
 from awe.persist.session import current
 from awe.persist.types import to_microseconds
 from awe.persist.walk import Walk
@@ -108,11 +109,26 @@ def read(cls: Any, period: Period, keys: dict[str, str]) -> list[Bar]:
     ends = {name: f"{name}.name" if isinstance(cls.__mapping__.declared[name], Dependency) else name for name in names}
     parts: list[Criterion] = [compare(Walk.of(cls, ends[name]), "==", value) for name, value in keys.items() if name in ends and value]
     parts += [compare(Walk.of(cls, "timestamp_start"), "<", period.end), compare(Walk.of(cls, "timestamp_end"), ">", period.start)]
-    rows = Query[Any](cls, Both(tuple(parts))).order_by("creation_date").values(*COLUMNS, *ends.values(), limit=MOST + 1)
+    rows = of_classes(cls, Both(tuple(parts)), (*COLUMNS, *ends.values()))
     if len(rows) > MOST:
         raise QueryError(f"more than {MOST} objects of {cls.__name__} are valid in {period.label}; look at one chip, or at a shorter time")
     width = len(COLUMNS)
     return [Bar(*(*row[:width], dict(zip(ends, row[width:], strict=True)))) for row in rows]
+
+
+def of_classes(cls: Any, criterion: Criterion, paths: Sequence[str]) -> list[Any]:
+    """The values at the ends of some paths, the oldest object first.
+
+    Which classes are meant is said in terms of `object` too: an index by class and validity finds there what is valid in a period.
+    """
+    numbers = [one.__mapping__.class_id for one in cls.__mapping__.concrete()]
+    walks, order = tuple(Walk.of(cls, path) for path in paths), (Order(Walk.of(cls, "creation_date")),)
+
+    def build(chosen: Selection) -> Any:
+        asked = chosen.values(walks, order, all_of_them=False).limit(MOST + 1)
+        return asked.where(chosen.object.c.class_id.in_(numbers))
+    database = current()
+    return rows_of(database, statement(database, cls, criterion, ("valid", walks), build))
 
 
 def pick(cls: Any, found: Sequence[Lane], period: Period) -> None:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -32,6 +33,7 @@ def value(given: Any) -> str:
     return text if len(text) <= LONGEST else text[:LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
+@functools.lru_cache(maxsize=4096)
 def when(given: datetime.datetime) -> str:
     """A moment in UTC; the ends of time are said to be such."""
     count = to_microseconds(given)
