@@ -65,7 +65,7 @@ def fill(count: int, nights: int) -> None:
                                           "flat": [flats[chip.oid, band.oid] for chip, band in zip(chosen, bands, strict=True)]})
 
 
-def pages(frame: str, chip: str) -> dict[str, str]:
+def pages(frame: str, chip: str, flat: str) -> dict[str, str]:
     """What is asked for, by what it is."""
     viewer = "/database/ReducedScienceFrame"
     narrow = "path=chip.name&op=%3D%3D&value=ccd53&to=&path=object&op=%3D%3D&value=field13&to="
@@ -73,7 +73,12 @@ def pages(frame: str, chip: str) -> dict[str, str]:
             "frames of a chip": f"{viewer}?path=chip.name&op=%3D%3D&value=ccd53&to=", "frames, page 200": f"{viewer}?page=200",
             "frames, flat's columns": f"{viewer}?column=exposure&column=imstat.stdev&column=flat.readout_mode&{narrow}",
             "an object": f"/object/{frame}", "a chip": f"/object/{chip}", "one chip for a year": "/calts?chip=ccd53&when=2016-05-01",
-            "all chips for a month": "/calts?period=month&when=2016-05-01", "validity": f"/calts/edit/{frame}"}
+            "all chips for a month": "/calts?period=month&when=2016-05-01", "validity": f"/calts/edit/{frame}",
+            "quality": f"/quality/{frame}", "quality of a flat": f"/quality/{flat}", "lineage": f"/lineage/{frame}",
+            "what was made from a frame": f"/lineage/{frame}?direction=down", "jobs": "/jobs", "projects": "/projects",
+            "targets": "/targets",
+            "trend of a chip": "/trends?cls=ReducedScienceFrame&y=imstat.stdev&q=ReducedScienceFrame.chip.name+%3D%3D+%27ccd53%27",
+            "trend": "/trends?cls=ReducedScienceFrame&y=imstat.stdev"}
 
 
 def measure(kind: str, make: Make, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -95,10 +100,11 @@ def measure(kind: str, make: Make, options: argparse.Namespace) -> Iterator[dict
             connection.execute(sa.text("ANALYZE"))
         frame = ReducedScienceFrame.select_all().order_by("-oid")[0].object_id
         chip = next(iter(Chip.name == "ccd53")).object_id
+        flat = MasterFlat.select_all().order_by("oid")[0].object_id
         instance.close()
         headers = {"Authorization": f"Bearer {tokens.give(home, 'ann', 'sky')}"}
         with TestClient(create_app(open_house(home))) as client:
-            for name, url in pages(frame, chip).items():
+            for name, url in pages(frame, chip, flat).items():
                 yield figure(f"{kind}: {name}", [asked(client, url, headers) for _ in range(3 * options.runs)], BARS.get(name, 0.2))
 
 

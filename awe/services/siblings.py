@@ -12,7 +12,7 @@ from awe.services.words import value as shown
 
 #: Keys that differ from one sibling to the next.
 OWN = ("exposure",)
-#: So many siblings are drawn, the latest ones.
+#: So many siblings are drawn, those that were made last.
 MOST = 400
 #: So many measured values are drawn.
 VALUES = 12
@@ -33,7 +33,8 @@ def is_number(declared: Any) -> bool:
 
 
 def siblings_of(obj: Any) -> Any:
-    """The query of all objects of its class with the same keys, but for those that differ from one to the next; the latest first."""
+    """The query of all objects of its class with the same keys, but for those that differ from one to the next; what was made last
+    comes first."""
     cls = type(obj)
     query = cls.select_all()
     for name in natural_key(cls):
@@ -41,7 +42,7 @@ def siblings_of(obj: Any) -> Any:
         if name in OWN or given is None:
             continue
         query = query & (getattr(cls, name).name == given.name if hasattr(given, "name") else getattr(cls, name) == given)
-    return type(query)(query.cls, query.criterion, (Order(Walk.of(cls, "anchor"), True),))
+    return type(query)(query.cls, query.criterion, (Order(Walk.of(cls, "oid"), True),))
 
 
 def trends_of(obj: Any) -> list[tuple[str, str, Chart]]:
