@@ -10,10 +10,10 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from awe.science import bands
+from awe.science.kernel import njit
 from awe.science.regions import circle, ellipse
 from awe.science.stamp import HEIGHT, LEFT, LOW, MARGIN, WIDTH, covers, cut
 from awe.science.windowed import REACH, WIDEST_WINDOW, core_width, windowed
@@ -29,7 +29,7 @@ OUT = ("flux_auto", "var_auto", "kron", "replaced", "incomplete", "flux_radius",
 """Names of the columns of the first result of `measure`."""
 
 
-@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")
 def _first_moment(stamp: Any, light: Any, x0: float, y0: float, cxx: float, cyy: float, cxy: float, limit: float, columns: Any) -> float:
     """Return Kron's first moment radius inside the ellipse `limit`, in units of its axes; `columns` is scratch of (4, width)."""
     left, low, width = stamp[LEFT], stamp[LOW], stamp[WIDTH]
@@ -52,7 +52,7 @@ def _first_moment(stamp: Any, light: Any, x0: float, y0: float, cxx: float, cyy:
     return top / bottom if bottom > 0.0 and top > 0.0 else 0.0
 
 
-@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")
 def _half_light(stamp: Any, light: Any, noise: Any, state: Any, x0: float, y0: float, start: float, reach: float, wanted: float,
                 arcs: Any) -> float:
     """Return a radius that holds the flux `wanted`, looked for from `start` outward to `reach`; NaN where none does."""
@@ -78,7 +78,7 @@ def _half_light(stamp: Any, light: Any, noise: Any, state: Any, x0: float, y0: f
     return 0.5 * (low + high)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _measure(data: Any, var: Any, shape: Any, shape_var: Any, alike: bool, seg: Any, number: Any, x: Any, y: Any, a: Any, cxx: Any,
              cyy: Any, cxy: Any, radii: Any, kron_factor: float, kron_least: float, first: int, last: int, out: Any,
              apertures: Any) -> None:
@@ -153,7 +153,7 @@ def measure(data: Plane, var: Plane, bad: NDArray[np.bool_], seg: NDArray[np.int
     return out, apertures
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def isophotal(data: Any, bad: Any, seg: Any, n: int) -> Any:
     """Return the sum and the largest of the good pixels of each of `n` segments (numbered from 1), float64 arrays (n,)."""
     total, peak = np.zeros(n), np.full(n, -np.inf)
@@ -169,7 +169,7 @@ def isophotal(data: Any, bad: Any, seg: Any, n: int) -> Any:
     return total, peak
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _union(seg: Any, mask: Any, out: Any) -> None:
     """Gather the mask bits under each segment."""
     for y in range(seg.shape[0]):

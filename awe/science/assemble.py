@@ -13,13 +13,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from awe.errors import FitsError, HeaderError, did_you_mean
 from awe.science.amplifier import NO_AMPLIFIER, Amplifier, Section, Spread
 from awe.science.bands import run, together
 from awe.science.crosstalk import without_crosstalk
+from awe.science.kernel import njit
 from awe.science.overscan import OVERSCAN_OPTIONS, OverscanLevel, overscan_level
 
 _BAND: Final = 256
@@ -324,7 +324,7 @@ def _turn(pixels: NDArray[Any], one: Amplifier) -> NDArray[Any]:
     return turned[:: -1 if one.flip_y else 1, :: -1 if one.flip_x else 1]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _subtract_level(pixels, rows, columns, result):  # type: ignore[no-untyped-def]
     """Whole numbers less a level for each row and each column; both may have one for all."""
     for y in range(pixels.shape[0]):

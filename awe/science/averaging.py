@@ -11,9 +11,9 @@ import statistics
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from awe.science.kernel import njit
 from awe.science.mask import Bit
 
 REACH = 2
@@ -46,7 +46,7 @@ class Sums:
         return self.weight, self.value, self.noise, self.count, self.common, self.burnt
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def add(data: Any, weight: Any, variance: Any, mask: Any, corner: Any, sums: Any, place: Any, shape: Any) -> None:
     """Add to sums, from (y, x) `place` on, the pixels of a frame from (y, x) `corner` on; `shape` of them.
 
@@ -76,7 +76,7 @@ def add(data: Any, weight: Any, variance: Any, mask: Any, corner: Any, sums: Any
             common[y + dy, x + dx] &= bits if data[j, i + x] == data[j, i + x] and weight[j, i + x] > 0.0 else np.uint16(65535)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def finish(sums: Any, place: Any, out: Any, out_var: Any, out_weight: Any, coverage: Any, out_mask: Any) -> None:
     """Turn sums into averages, from (y, x) `place` on."""
     sw, swv, swe, count, common, burnt = sums
@@ -91,7 +91,7 @@ def finish(sums: Any, place: Any, out: Any, out_var: Any, out_weight: Any, cover
             out_mask[y, x] = (common[row, col] if there else np.uint16(64)) | burnt[row, col]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _sorted(values: Any, n: int) -> None:
     """Sort the first `n` values in place, by insertion."""
     for i in range(1, n):
@@ -102,7 +102,7 @@ def _sorted(values: Any, n: int) -> None:
         values[j + 1] = v
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _middle(values: Any, n: int) -> float:
     """Return the median of the first `n` values, which are sorted in place; 0 of none."""
     if n == 0:
@@ -114,7 +114,7 @@ def _middle(values: Any, n: int) -> float:
     return values[half] if n % 2 else 0.5 * (values[half - 1] + values[half])  # type: ignore[no-any-return]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _median_at(data: Any, weight: Any, y: int, x: int, medians: Any, values: Any) -> float:
     """Return the median of the good frames at a pixel; looked up where it is known."""
     if medians[y, x] == medians[y, x]:
@@ -129,7 +129,7 @@ def _median_at(data: Any, weight: Any, y: int, x: int, medians: Any, values: Any
     return medians[y, x]  # type: ignore[no-any-return]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def suspects(data: Any, weight: Any, clip: float, least: int, found: Any) -> None:
     """Say where values differ by so much in total that one may be beyond the threshold about their median."""
     count, height, width = data.shape
@@ -149,7 +149,7 @@ def suspects(data: Any, weight: Any, clip: float, least: int, found: Any) -> Non
             found[y, x] = number[x] >= least and spread * spread * top[x] > clip * clip
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _limits(data: Any, variance: Any, weight: Any, y: int, x: int, reach: int, medians: Any, values: Any) -> Any:
     """Return the median at a pixel, the largest median within `reach` pixels (at least 0), and the typical source noise.
 
@@ -171,7 +171,7 @@ def _limits(data: Any, variance: Any, weight: Any, y: int, x: int, reach: int, m
     return middle, signal, source
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def clip_stack(data: Any, variance: Any, weight: Any, found: Any, clip: float, allowances: Any, reach: int, growth: int,
                cut: Any) -> None:
     """Mark in `cut` (uint8, the shape of the stack) what is beyond the threshold, and its neighbours that are beyond half of it.
@@ -203,7 +203,7 @@ def clip_stack(data: Any, variance: Any, weight: Any, found: Any, clip: float, a
                         _grow(data, variance, weight, k, y, x, clip * NEIGHBOUR, allowances[k], reach, medians, values, turn, cut)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def coarse(data: Any, variance: Any, weight: Any, cut: Any, small: Any, small_var: Any, small_weight: Any) -> None:
     """Average the cells of each frame, by weight, where at least half of their pixels are good and not cut; `small_var` may have size 0."""
     count, height, width = data.shape
@@ -228,7 +228,7 @@ def coarse(data: Any, variance: Any, weight: Any, cut: Any, small: Any, small_va
                     small_var[k, cy, cx] = swe / (sw * sw) if enough else 0.0
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def refine(small: Any, data: Any, weight: Any, cut: Any) -> None:
     """Mark what belongs to marked cells too; where more than half of the values would go none does."""
     count, height, width = cut.shape
@@ -244,7 +244,7 @@ def refine(small: Any, data: Any, weight: Any, cut: Any) -> None:
                 cut[:, y, x] = 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _grow(data: Any, variance: Any, weight: Any, k: int, y: int, x: int, clip: float, allowance: float, reach: int, medians: Any,
           values: Any, turn: int, cut: Any) -> None:
     """Mark with `turn` + 1 the neighbours of a pixel of frame `k` that are beyond `clip` and not marked yet."""
@@ -258,7 +258,7 @@ def _grow(data: Any, variance: Any, weight: Any, k: int, y: int, x: int, clip: f
                 cut[k, j, i] = turn + 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def without(data: Any, variance: Any, weight: Any, mask: Any, cut: Any, margin: int, place: Any, out: Any, out_var: Any,
             out_weight: Any, coverage: Any, rejected: Any, out_mask: Any) -> None:
     """Average anew, without what was cut, where something was; the stack less its margin belongs to (y, x) `place` on."""
@@ -289,7 +289,7 @@ def without(data: Any, variance: Any, weight: Any, mask: Any, cut: Any, margin: 
             out_mask[y, x] = common | (out_mask[y, x] & np.uint16(8))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def ordered(data: Any, variance: Any, weight: Any, trim: int, losses: Any, place: Any, out: Any, out_var: Any, out_weight: Any,
             coverage: Any, rejected: Any) -> None:
     """Replace averages by medians (`trim` < 0), or by averages without the `trim` lowest and highest values where more are left.

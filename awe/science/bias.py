@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import numpy as np
 import scipy
-from numba import njit
 from numpy.typing import NDArray
 
 from awe.science.amplifier import Spread
 from awe.science.bands import run
 from awe.science.combine import LANES, Combined, band_height, combine, load, rows_of, sort_columns, sorting_network, stack_shape
+from awe.science.kernel import njit
 from awe.science.mask import Bit
 from awe.science.readnoise import QUANTISATION
 
@@ -145,7 +145,7 @@ def noisy_limits(number: int, clip: float) -> tuple[NDArray[np.float64], int]:
     return table, max(allowed, 1)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _average(values, network, noise, rounding, clip, loudest, allowed,  # type: ignore[no-untyped-def]
              data, variance, stdev, n_used, mask):
     """Clip about the median by the noise of each pixel, average, and judge; sums are of distances from the median."""
@@ -172,7 +172,7 @@ def _average(values, network, noise, rounding, clip, loudest, allowed,  # type: 
                    stdev[y, x0:x1], n_used[y, x0:x1], mask[y, x0:x1])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _judge(noise, loudest, allowed, middle, total, squares, most, count, used,  # type: ignore[no-untyped-def]
            data, variance, stdev, n_used, mask):
     """The planes of a run of pixels from their sums; without branches, so that vectors are used."""
@@ -193,7 +193,7 @@ def _judge(noise, loudest, allowed, middle, total, squares, most, count, used,  
         mask[i] = no_data if m == 0 else noisy if loud else good
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _squares_but_one(ordered, width, middle, count, most):  # type: ignore[no-untyped-def]
     """Sum of the squared distances from the middle of all values but the furthest, which may be a cosmic ray."""
     number = ordered.shape[0]
@@ -216,7 +216,7 @@ def _squares_but_one(ordered, width, middle, count, most):  # type: ignore[no-un
             most[i] += nearer * nearer
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _sums(ordered, width, middle, reach, total, squares, used):  # type: ignore[no-untyped-def]
     """Number of values within reach of the middle of each column, and the sums of their distances and the squares of them."""
     for i in range(width):

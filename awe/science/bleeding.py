@@ -4,10 +4,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from awe.errors import FitsError
+from awe.science.kernel import njit
 from awe.science.mask import Bit
 
 NEAR: Final = 2
@@ -74,7 +74,7 @@ def bleeding(data: NDArray[Any], saturated: NDArray[Any], variance: NDArray[Any]
     return result
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _long_runs(saturated, shortest):  # type: ignore[no-untyped-def]
     """Saturated pixels in runs of at least so many along columns, longer than the saturated core of their star is wide."""
     ny, nx = saturated.shape
@@ -97,7 +97,7 @@ def _long_runs(saturated, shortest):  # type: ignore[no-untyped-def]
     return result
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _follow(values, saturated, runs, variance, sky, threshold, gap, bled):  # type: ignore[no-untyped-def]
     """Follow trails with growing y: `missing` says since how many rows a column has stood out no more; -1 where there is no trail."""
     ny, nx = values.shape
@@ -116,7 +116,7 @@ def _follow(values, saturated, runs, variance, sky, threshold, gap, bled):  # ty
                     missing[x] = before[x] + 1 if before[x] < gap else -1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _stands_out(values, variance, before, y, x, sky, threshold):  # type: ignore[no-untyped-def]
     """Whether a pixel is brighter than what lies on both sides of the columns that bleed, by more than a star may be."""
     left, right = x, x

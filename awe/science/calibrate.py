@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from awe.errors import FitsError, PermanentError
 from awe.science.assemble import Assembled, gain_list
 from awe.science.bands import run
+from awe.science.kernel import njit
 from awe.science.mask import NO_WEIGHT, Bit
 
 _BAND: Final = 64
@@ -234,12 +234,12 @@ def _rows(planes: Sequence[tuple[NDArray[Any] | None, float]], shape: tuple[int,
             for plane, default in planes]
 
 
-@njit(cache=True, nogil=True, inline="always", error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, inline="always", error_model="numpy")
 def _row(plane, y):  # type: ignore[no-untyped-def]
     return plane[y if plane.shape[0] > 1 else 0]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _calibrate(raws, gains, noises, biases, darks, flats, bias_vars, dark_vars, flat_vars,  # type: ignore[no-untyped-def]
                time, masks, datas, variances):
     """Data and variance of one band; NaN where a pixel cannot be calibrated, with its mask bit."""
@@ -262,7 +262,7 @@ def _calibrate(raws, gains, noises, biases, darks, flats, bias_vars, dark_vars, 
             mask[x] |= fine if good else bad if abs(raw[x]) < np.inf else no_data
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _weigh(gains, noises, darks, flats, bias_vars, dark_vars, flat_vars, time, sky,  # type: ignore[no-untyped-def]
            masks, datas, variances, weights, unlits):
     """Weight of one band, from the sky's noise, and the part of the variance that no light has; pixels without a value get the sky's."""

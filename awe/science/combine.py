@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from awe.errors import FitsError
 from awe.science.bands import run
+from awe.science.kernel import njit
 
 METHODS: Final = ("mean", "median")
 LANES: Final = 64
@@ -189,7 +189,7 @@ def load(stack: Sequence[Any] | NDArray[Any], masks: Sequence[NDArray[Any] | Non
     return block
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _combine(values, network, factor, weight, noise, photon, limit, known, median,  # type: ignore[no-untyped-def]
              data, variance, stdev, n_used, n_rejected):
     """Average values (n, rows, nx) into the five planes (rows, nx); see `combine`."""
@@ -229,7 +229,7 @@ def _combine(values, network, factor, weight, noise, photon, limit, known, media
                 _medians(block, factor, rv, ph, limit, known, middle, low, high, count, used, data[y, x0:x1])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _accumulate(block, factor, weight, rv, ph, limit, known, middle, low, high, sums, used):  # type: ignore[no-untyped-def]
     """Sums over the surviving values of each column: w, w d, w^2 variance, d, d^2, with d from the middle."""
     number, width = block.shape
@@ -254,7 +254,7 @@ def _accumulate(block, factor, weight, rv, ph, limit, known, middle, low, high, 
             used[i] += inside
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _medians(block, factor, rv, ph, limit, known, middle, low, high, count, used, data):  # type: ignore[no-untyped-def]
     """Median of the surviving values of each column."""
     number, width = block.shape
@@ -275,7 +275,7 @@ def _medians(block, factor, rv, ph, limit, known, middle, low, high, count, used
         data[i] = _median(kept, m)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def sort_columns(values, network, ordered, count, middle):  # type: ignore[no-untyped-def]
     """Sort each column of values (n, width) into `ordered`, the unusable last; count and median of the usable."""
     number, width = values.shape
@@ -309,7 +309,7 @@ def sort_columns(values, network, ordered, count, middle):  # type: ignore[no-un
             middle[i] = np.nan
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _sample_limits(ordered, count, middle, width, limit, low, high):  # type: ignore[no-untyped-def]
     """Lowest and highest value that survive a clip about the median with the sample's own scatter, iterated."""
     number = ordered.shape[0]
@@ -352,7 +352,7 @@ def _sample_limits(ordered, count, middle, width, limit, low, high):  # type: ig
         high[i] = ordered[last - 1, i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _median(kept, number):  # type: ignore[no-untyped-def]
     """Median of the first `number` values of a small array, which is sorted."""
     for a in range(1, number):

@@ -7,19 +7,17 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from pathlib import Path
-from typing import Any
-
-from numba.core.dispatcher import Dispatcher
 
 import awe.science
+from awe.science.kernel import Kernel
 
 
-def kernels() -> dict[str, Any]:
-    """The dispatchers of all kernels that are kept when compiled, by module and name; those that are always inlined never are."""
+def kernels() -> dict[str, Kernel]:
+    """All kernels that are kept when compiled, by module and name; those that are always inlined never are."""
     found = {}
     for info in pkgutil.iter_modules(awe.science.__path__, "awe.science."):
         for name, member in vars(importlib.import_module(info.name)).items():
-            if isinstance(member, Dispatcher) and member.__module__ == info.name and member.targetoptions.get("inline") != "always":
+            if isinstance(member, Kernel) and member.py_func.__module__ == info.name and member.options.get("inline") != "always":
                 found[f"{info.name.rpartition('.')[2]}.{name}"] = member
     return found
 
@@ -44,7 +42,7 @@ def leave_over(names: list[str]) -> None:
 
 def _note() -> Path:
     """The file where that is noted, beside what numba keeps."""
-    return Path(next(iter(kernels().values())).stats.cache_path) / "left_over.txt"
+    return Path(next(iter(kernels().values())).dispatcher.stats.cache_path) / "left_over.txt"
 
 
 def told(work: str) -> str:
@@ -52,9 +50,9 @@ def told(work: str) -> str:
     return f"{work}, compiling kernels once" if missing() else work
 
 
-def is_kept(kernel: Any) -> bool:
+def is_kept(kernel: Kernel) -> bool:
     """Whether something that numba compiled of a kernel is kept, and is not older than its source."""
     function = kernel.py_func
-    source, folder = Path(function.__code__.co_filename), Path(kernel.stats.cache_path)
+    source, folder = Path(function.__code__.co_filename), Path(kernel.dispatcher.stats.cache_path)
     start = f"{source.stem}.{function.__qualname__}-{function.__code__.co_firstlineno}."
     return any(index.stat().st_mtime >= source.stat().st_mtime for index in folder.glob(f"{start}*.nbi"))

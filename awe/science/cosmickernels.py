@@ -4,7 +4,8 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numba import njit
+
+from awe.science.kernel import njit
 
 PAD: Final = 8
 HALO: Final = 6
@@ -15,7 +16,7 @@ _MARGIN: Final = 1.5
 AROUND: Final = np.array([(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def fill(data, given, gain, variance, share, background, level, clean, state, rest, photons):  # type: ignore[no-untyped-def]
     """Write rows of the four planes of `_prepare`, without their mirrored edges."""
     for y in range(data.shape[0]):
@@ -30,7 +31,7 @@ def fill(data, given, gain, variance, share, background, level, clean, state, re
         state[y, :PAD] = state[y, state.shape[1] - PAD:] = 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def replace(clean, state, found, places):  # type: ignore[no-untyped-def]
     """Replace the pixels at `places` by the median of the good pixels of the 3 x 3 around, or more where few are."""
     kept = np.empty(81, np.float32)
@@ -51,21 +52,21 @@ def replace(clean, state, found, places):  # type: ignore[no-untyped-def]
         clean[places[n, 0], places[n, 1]] = new[n]
 
 
-@njit(cache=True, nogil=True, inline="always", error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, inline="always", error_model="numpy")
 def _middle(a, b, c):  # type: ignore[no-untyped-def]
     low, high = (a, b) if a < b else (b, a)
     c = c if c > low else low
     return c if c < high else high
 
 
-@njit(cache=True, nogil=True, inline="always", error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, inline="always", error_model="numpy")
 def _middle_of_five(a, b, c, d, e):  # type: ignore[no-untyped-def]
     p, q = (a, b) if a < b else (b, a)
     r, s = (c, d) if c < d else (d, c)
     return _middle(e, p if p > r else r, q if q < s else s)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _median5(image, rows, result):  # type: ignore[no-untyped-def]
     """Separable 5 x 5 median: result is 4 smaller than image on both axes."""
     ny, nx = image.shape
@@ -78,7 +79,7 @@ def _median5(image, rows, result):  # type: ignore[no-untyped-def]
             result[y, x] = _middle_of_five(rows[y, x], rows[y + 1, x], rows[y + 2, x], rows[y + 3, x], rows[y + 4, x])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _fine_structure(clean, y, x, work):  # type: ignore[no-untyped-def]
     """Median of 3 x 3 minus the median of 7 x 7 of it, at one pixel; and that latter median."""
     for j in range(7):
@@ -96,7 +97,7 @@ def _fine_structure(clean, y, x, work):  # type: ignore[no-untyped-def]
     return centre - level, level
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _like_a_star(clean, y, x, level, sigma, limits):  # type: ignore[no-untyped-def]
     """True where the pixel falls off on all four axes no faster than the narrowest star, within one sigma."""
     centre = clean[y, x] - level
@@ -108,7 +109,7 @@ def _like_a_star(clean, y, x, level, sigma, limits):  # type: ignore[no-untyped-
     return axes >= limits[0] * centre and min(diagonal, other) - level + sigma >= limits[1] * centre
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def detect(clean, state, rest, found, fresh, dirty, row, ny, nx, photons,  # type: ignore[no-untyped-def]
             threshold, object_limit, limits):
     """Mark new cosmic-ray pixels of one row of tiles in `fresh`."""
@@ -154,7 +155,7 @@ def detect(clean, state, rest, found, fresh, dirty, row, ny, nx, photons,  # typ
             _grow(seeds, smooth, clean, state, fresh, found, rest, photons, median, y0, x0, h - 4, w - 4, limit, limits, work)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _laplacian(image, rest, median, photons, signal):  # type: ignore[no-untyped-def]
     """Positive Laplacian on a grid of half pixels, rebinned, over twice the noise; image is 1 wider all around."""
     for y in range(signal.shape[0]):
@@ -169,7 +170,7 @@ def _laplacian(image, rest, median, photons, signal):  # type: ignore[no-untyped
             signal[y, x] = np.float32(0.125) * total / np.sqrt(variance)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _beside_star(state, clean, v, u):  # type: ignore[no-untyped-def]
     """True within two pixels of a saturated pixel whose surroundings are bright too."""
     for j in range(-2, 3):
@@ -184,7 +185,7 @@ def _beside_star(state, clean, v, u):  # type: ignore[no-untyped-def]
     return False
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _grow(seeds, significance, clean, state, fresh, found, rest, photons, median, y0, x0, h, w,  # type: ignore[no-untyped-def]
           threshold, limits, work):
     """Add neighbours above the threshold, but no stars; write the inner part to `fresh`."""
@@ -209,7 +210,7 @@ def _grow(seeds, significance, clean, state, fresh, found, rest, photons, median
                 fresh[v, u] = True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def neighbours(clean, state, rest, found, photons, places, limit, limits, more):  # type: ignore[no-untyped-def]
     """Say which of the eight pixels around each place stand `limit` sigma above the good pixels around them, and are no star.
 

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import scipy
 import sep
-from numba import njit
 from numpy.typing import NDArray
+
+from awe.science.kernel import njit
 
 Plane = NDArray[np.float32]
 
@@ -89,7 +90,7 @@ def crowd(image: Plane, noise: Plane, bad: NDArray[np.bool_], seg: NDArray[np.in
     return Crowd(crowds, usable, np.asarray(level * soft, np.float32), np.asarray(rms * soft, np.float32))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _sizes(seg: Any, most: int) -> Any:
     """Return how many pixels each object has, by its number; 0 for the sky."""
     found = np.zeros(most + 1, np.int64)

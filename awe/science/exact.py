@@ -11,7 +11,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from awe.science.kernel import njit
 
 SEEN = 1e-3
 """Share of an input pixel from which on its bits count."""
@@ -19,13 +20,13 @@ MISSING_LIMIT = 0.35
 """Part of the area of an output pixel that may be missing or bad before it is given up."""
 
 
-@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
+@njit(cache=True, inline="always")
 def _filled(y: float) -> float:
     """Return the integral of the height of a unit square below a line, over that line's height: 0 below, 1 above."""
     return 0.0 if y <= 0.0 else (0.5 * y * y if y < 1.0 else y - 0.5)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _under(xa: float, ya: float, xb: float, yb: float) -> Any:
     """Return the area of the unit square from 0 to 1 that is below an edge, with the sign of its direction along x."""
     if (xa <= 0.0 and xb <= 0.0) or (xa >= 1.0 and xb >= 1.0) or (ya <= 0.0 and yb <= 0.0):
@@ -38,7 +39,7 @@ def _under(xa: float, ya: float, xb: float, yb: float) -> Any:
     return (right - left) * (_filled(y1) - _filled(y0)) / (y1 - y0)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _share(px: Any, py: Any, left: float, low: float) -> float:
     """Return the area that a quadrangle has in common with the unit square whose lower left corner is at (left, low)."""
     area = 0.0
@@ -48,7 +49,7 @@ def _share(px: Any, py: Any, left: float, low: float) -> float:
     return abs(area)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _corners(xs: Any, ys: Any, step: int, x_first: int, y_edge: int, edge_x: Any, edge_y: Any) -> None:
     """Fill the input positions of the corners of pixels along one edge of a row; counted from the first node, less half a pixel."""
     gy = (y_edge * 2 - 1) // (2 * step)
@@ -61,7 +62,7 @@ def _corners(xs: Any, ys: Any, step: int, x_first: int, y_edge: int, edge_x: Any
         edge_y[k] = (ys[gy, gx] * (1 - fx) + ys[gy, gx + 1] * fx) * (1 - fy) + (ys[gy + 1, gx] * (1 - fx) + ys[gy + 1, gx + 1] * fx) * fy
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def exact(planes: Any, corner: Any, shape: Any, xs: Any, ys: Any, step: int, first: Any, flux_scale: float,
           out: Any, out_var: Any, out_weight: Any, out_bits: Any) -> None:
     """Fill a part of a grid from a section of a frame; parameters as of `awe.science.lanczos.lanczos`."""

@@ -12,9 +12,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from awe.science.kernel import njit
 from awe.science.mask import Bit
 
 STEPS = 4096
@@ -33,7 +33,7 @@ def taps() -> NDArray[np.float32]:
     return np.ascontiguousarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
-@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
+@njit(cache=True, inline="always")
 def _kernel(distance: float) -> float:
     """Return the Lanczos-3 kernel."""
     t = abs(distance)
@@ -45,7 +45,7 @@ def _kernel(distance: float) -> float:
     return 3.0 * math.sin(p) * math.sin(p / 3.0) / (p * p)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def _good_window(image: Any, six: Any, kx: int, ky: int, x: int, y: int) -> float:
     """Return the interpolated value from the 36 pixels from (x, y) on; NaN where one is."""
     a = b = c = d = e = f = np.float32(0)
@@ -60,7 +60,7 @@ def _good_window(image: Any, six: Any, kx: int, ky: int, x: int, y: int) -> floa
     return (a * six[kx, 0] + d * six[kx, 3]) + (b * six[kx, 1] + e * six[kx, 4]) + (c * six[kx, 2] + f * six[kx, 5])  # type: ignore[no-any-return]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _poor_window(planes: Any, x: float, y: float, stretch: float, wx: Any, wy: Any, first_x: int, first_y: int, taps: int) -> Any:
     """Return value, variance, variance of the sky alone, bits and whether to trust them, from the good pixels under the kernel.
 
@@ -100,7 +100,7 @@ def _poor_window(planes: Any, x: float, y: float, stretch: float, wx: Any, wy: A
     return value / total, noise / share, plain / share, seen, True
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def lanczos(planes: Any, corner: Any, shape: Any, xs: Any, ys: Any, step: int, first: Any, flux_scale: float, six: Any, stretch: float,
             out: Any, out_var: Any, out_weight: Any, out_bits: Any) -> None:
     """Fill a part of a grid from a section of a frame.

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import scipy
-from numba import njit
 from numpy.typing import NDArray
 
 from awe.errors import FitsError
 from awe.science.bands import run
+from awe.science.kernel import njit
 
 
 def lowpass(data: NDArray[Any], scale: float, mask: NDArray[Any] | None = None) -> NDArray[np.float32]:
@@ -171,7 +171,7 @@ def _cubic(length: int, size: int, blocks: int) -> tuple[NDArray[np.int64], NDAr
     return np.clip(nodes, 0, blocks - 1), weights
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _interpolate(rows, nodes, weights, result):  # type: ignore[no-untyped-def]
     for y in range(result.shape[0]):
         a, b, c, d = rows[nodes[y, 0]], rows[nodes[y, 1]], rows[nodes[y, 2]], rows[nodes[y, 3]]
@@ -180,7 +180,7 @@ def _interpolate(rows, nodes, weights, result):  # type: ignore[no-untyped-def]
             result[y, x] = p * a[x] + q * b[x] + r * c[x] + s * d[x]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _local_medians(values, at, reach, result):  # type: ignore[no-untyped-def]
     kept = np.empty((2 * reach + 1) ** 2, np.float32)
     for n in range(at.shape[0]):
@@ -198,7 +198,7 @@ def _local_medians(values, at, reach, result):  # type: ignore[no-untyped-def]
         result[n] = np.median(kept[:m]) if m > 0 else np.nan
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _block_medians(values, size, medians, share):  # type: ignore[no-untyped-def]
     ny, nx = values.shape
     kept = np.empty(size * size, np.float32)

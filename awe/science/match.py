@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 import scipy
-from numba import njit
 from numpy.typing import NDArray
+
+from awe.science.kernel import njit
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -251,7 +252,7 @@ def _vote(src: Floats, ref: Floats, bounds: Bounds, tolerance: float, size: floa
     return np.array([np.median(votes[order[starts[t]:starts[t] + counts[t]]], axis=0) for t in top])
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _proposals(src: Any, ref: Any, first: Any, second: Any, length: Any, angles: Any, shortest: float, rotation: float, scale: float,
                offset: float, slack: float, most: int) -> Any:
     """Return the similarity of every pair of pairs within bounds: rotation, log scale, displacement of the origin."""

@@ -10,10 +10,10 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from awe.science import bands
+from awe.science.kernel import njit
 
 Plane = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -26,7 +26,7 @@ SMOOTHING = 1.5
 """Sigma of the Gaussian, pixels, that images are smoothed with before objects are looked for."""
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _moments(image: Any, bad: Any, y0: int, y1: int, x0: int, x1: int, low: float, high: float, sums: Any) -> tuple[float, float, float]:
     """Return mean, standard deviation and number of the good values of a cell within [low, high], summed column by column."""
     sums[:, :] = 0.0
@@ -49,7 +49,7 @@ def _moments(image: Any, bad: Any, y0: int, y1: int, x0: int, x1: int, low: floa
     return first + mean, math.sqrt(max(square[:x1 - x0].sum() / n - mean * mean, 0.0)), n
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _mode(histogram: Any, sums: Any) -> tuple[float, float]:
     """Return mode and standard deviation of a clipped histogram, in its steps; `sums` is scratch of (3, steps + 1)."""
     levels = histogram.shape[0]
@@ -79,7 +79,7 @@ def _mode(histogram: Any, sums: Any) -> tuple[float, float]:
     return (2.5 * median - 1.5 * mean if abs(mean - median) < LOPSIDED * sigma else median), sigma
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _cells(image: Any, bad: Any, side_x: int, side_y: int, first: int, last: int, level: Any, rms: Any) -> None:
     """Fill rows [first, last) of the cells' mode and standard deviation; NaN where too few pixels are good."""
     ny, nx = image.shape
@@ -102,7 +102,7 @@ def _cells(image: Any, bad: Any, side_x: int, side_y: int, first: int, last: int
             level[j, i], rms[j, i] = zero + mode * step, width * step
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _fill_histogram(image: Any, bad: Any, y0: int, y1: int, x0: int, x1: int, zero: float, scale: float, histogram: Any) -> None:
     """Count the good values of a cell by steps above `zero`; those outside are left out."""
     histogram[:] = 0
@@ -169,7 +169,7 @@ def smoothed(grid: Plane, size: int) -> Plane:
     return found
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _curvature(values: Any, out: Any, scratch: Any) -> None:
     """Fill the second derivatives of the natural cubic spline through equidistant values."""
     n = values.shape[0]
@@ -182,7 +182,7 @@ def _curvature(values: Any, out: Any, scratch: Any) -> None:
         out[k] += scratch[k] * out[k + 1]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _rows(grid: Any, bend: Any, side_x: int, side_y: int, first: int, last: int, plane: Any) -> None:
     """Fill rows [first, last) of the plane with the bicubic spline through the centres of the cells."""
     ny, nx = grid.shape
@@ -225,7 +225,7 @@ def spline(grid: Plane, side_x: int, side_y: int, shape: tuple[int, ...]) -> Pla
     return plane
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _found(image: Any, bad: Any, level: Any, rms: Any, limit: Any, taps: Any, grow: int, first: int, last: int, objects: Any) -> None:
     """Fill rows [first, last) of the map of objects."""
     ny, nx = image.shape

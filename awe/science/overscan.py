@@ -6,12 +6,12 @@ from typing import Any, Final
 
 import numpy as np
 import scipy
-from numba import njit
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
 from awe.science.amplifier import Amplifier, Section
 from awe.science.imstat import clipped
+from awe.science.kernel import njit
 
 OVERSCAN_OPTIONS: Final = {
     "none": (),
@@ -167,7 +167,7 @@ def _polynomial(at: NDArray[np.int64], level: NDArray[np.float64], error: NDArra
     return np.asarray(legendre.legval(position, terms), np.float64)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _centre(lines, middle, rest):  # type: ignore[no-untyped-def]
     """Median of the usable pixels of each line, and what is left; NaN where nothing is."""
     kept = np.empty(lines.shape[1])
@@ -182,7 +182,7 @@ def _centre(lines, middle, rest):  # type: ignore[no-untyped-def]
             rest[y, x] = lines[y, x] - middle[y] if np.isfinite(lines[y, x]) else np.nan
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _kept_means(rest, middle, reach, level, number):  # type: ignore[no-untyped-def]
     """Mean of the pixels of each line within `reach` of its median, and how many there are."""
     for y in range(rest.shape[0]):

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy
-from numba import njit
 from numpy.typing import NDArray
 
 from awe.science import bands
+from awe.science.kernel import njit
 from awe.science.psfmodel import PsfModel
 
 Floats = NDArray[np.float64]
@@ -51,7 +51,7 @@ class PsfPhotometry(NamedTuple):
     flags: NDArray[np.int16]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def sample(grid: Any, middle: int, oversampling: int, dx: float, dy: float, out: Any) -> None:
     """Fill value and derivatives along x and y of an oversampled image at an offset from its centre, by cubic convolution; 0 outside."""
     u, v = middle + dx * oversampling, middle + dy * oversampling
@@ -77,7 +77,7 @@ def sample(grid: Any, middle: int, oversampling: int, dx: float, dy: float, out:
     out[0], out[1], out[2] = height, along_x * oversampling, along_y * oversampling
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def local_psf(terms: Any, norms: Any, u: float, v: float, powers: Any, out: Any) -> None:
     """Fill the PSF at a place of the field, u and v from -1 to 1, normalised."""
     out[:, :] = 0.0
@@ -95,7 +95,7 @@ def local_psf(terms: Any, norms: Any, u: float, v: float, powers: Any, out: Any)
             out[j, i] *= scale
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _solve(normal: Any, right: Any, n: int) -> bool:
     """Solve a symmetric positive system in place by Cholesky's method, and invert its matrix; False where it is singular."""
     for j in range(n):
@@ -132,7 +132,7 @@ def _solve(normal: Any, right: Any, n: int) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _add_light(behind: Any, left: int, low: int, psf: Any, middle: int, oversampling: int, x: float, y: float, flux: float,
                one: Any) -> None:
     """Add a star to a box of pixels."""
@@ -143,7 +143,7 @@ def _add_light(behind: Any, left: int, low: int, psf: Any, middle: int, oversamp
             behind[j, i] += flux * one[0]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _fit(image: Any, noise: Any, gain: float, members: Any, others: Any, far: Any, before: Any, psfs: Any, middle: int, oversampling: int,
          radius: float, x: Any, y: Any, flux: Any, free: Any, result: Any) -> None:
     """Fit the stars `members`, those of `others` subtracted as they are, those of `far` as they were `before` (rows x, y, flux).
@@ -220,7 +220,7 @@ def _fit(image: Any, noise: Any, gain: float, members: Any, others: Any, far: An
         _judge(image, noise, gain, s, members, behind, left, low, psfs, middle, oversampling, radius, x, y, flux, result, one)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _judge(image: Any, noise: Any, gain: float, s: int, members: Any, behind: Any, left: int, low: int, psfs: Any, middle: int,
            oversampling: int, radius: float, x: Any, y: Any, flux: Any, result: Any, one: Any) -> None:
     """Fill chi square, spread, its error and the part of the PSF's weight that is on good pixels."""
@@ -260,7 +260,7 @@ def _judge(image: Any, noise: Any, gain: float, s: int, members: Any, behind: An
     result[s, 6], result[s, 7] = count, seen / whole if whole > 0.0 else 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _fit_groups(image: Any, noise: Any, gain: float, order: Any, starts: Any, far: Any, far_starts: Any, before: Any, first: int, last: int,
                 psfs: Any, middle: int, oversampling: int, radius: float, x: Any, y: Any, flux: Any, free: Any, result: Any) -> None:
     """Fit the groups [first, last): stars order[starts[g]:starts[g + 1]], with far[far_starts[g]:far_starts[g + 1]] around them."""
@@ -275,7 +275,7 @@ def _fit_groups(image: Any, noise: Any, gain: float, order: Any, starts: Any, fa
                      result)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _psfs(terms: Any, norms: Any, powers: Any, u: Any, v: Any, first: int, last: int, out: Any) -> None:
     """Fill the PSFs at some places."""
     for s in range(first, last):

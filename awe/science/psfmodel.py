@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy
-from numba import njit
 from numpy.typing import NDArray
 
 from awe.science import bands
+from awe.science.kernel import njit
 
 Floats = NDArray[np.float64]
 Plane = NDArray[np.float32]
@@ -142,7 +142,7 @@ def allowed_degree(stars: int, wanted: int) -> int:
     return next((degree for degree in range(wanted, 0, -1) if stars >= STARS_A_TERM * len(powers_of(degree))), 0)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _fill_basis(dx: Any, dy: Any, table: Any, steps: float, bend: float, out: Any) -> None:
     """Fill the functions at offsets, the radial ones by straight lines in a table."""
     radial = table.shape[1]

@@ -9,21 +9,21 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from awe.science.kernel import njit
 from awe.science.stamp import HEIGHT, LEFT, LOW, MISSING, MIXED, WIDTH
 
 OVERSAMPLE = 16
 """Narrow columns of a pixel on the edge of an ellipse."""
 
 
-@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")
 def _under_arc(x: float, r: float) -> float:
     """Return the area between the x axis and a circle of radius `r` about the origin, from 0 to `x` (-r to r)."""
     return 0.5 * (x * math.sqrt(max(r * r - x * x, 0.0)) + r * r * math.asin(min(max(x / r, -1.0), 1.0)))
 
 
-@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")
 def _in_strip(x: float, area: float, bottom: float, height: float, near: float, area_near: float, far: float, area_far: float) -> float:
     """Return the area inside a circle and a strip above its middle, from 0 to `x`.
 
@@ -40,7 +40,7 @@ def _in_strip(x: float, area: float, bottom: float, height: float, near: float, 
     return total if x > 0.0 else -total
 
 
-@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")
 def circle(stamp: Any, light: Any, noise: Any, state: Any, x0: float, y0: float, radius: float, arcs: Any) -> Any:
     """Sum inside a circle; return flux, variance, area, and the parts of it that are replaced and missing.
 
@@ -92,7 +92,7 @@ def circle(stamp: Any, light: Any, noise: Any, state: Any, x0: float, y0: float,
     return flux, variance, area, replaced / area, missing / area
 
 
-@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")
 def _row_area(x: float, area: float, below: float, reach_below: float, area_below: float, above: float, reach_above: float,
               area_above: float, radius: float, quarter: float) -> float:
     """Return the area inside a circle and the row from `below` to `above`, from 0 to `x`; `quarter` is that of a quarter of the circle."""
@@ -104,7 +104,7 @@ def _row_area(x: float, area: float, below: float, reach_below: float, area_belo
                  + _in_strip(x, area, 0.0, -below, reach_below, area_below, radius, quarter))
 
 
-@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")
 def ellipse(stamp: Any, light: Any, noise: Any, state: Any, x0: float, y0: float, cxx: float, cyy: float, cxy: float, limit: float) -> Any:
     """Sum inside cxx dx^2 + cyy dy^2 + cxy dx dy <= limit^2; return as `circle` does."""
     left, low, width, height, mixed = stamp[LEFT], stamp[LOW], stamp[WIDTH], stamp[HEIGHT], stamp[MIXED]
@@ -149,7 +149,7 @@ def ellipse(stamp: Any, light: Any, noise: Any, state: Any, x0: float, y0: float
     return flux, variance, area, replaced / area, missing / area
 
 
-@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")
 def chord(r2: float, d: float, x0: float, first: int, size: int) -> Any:
     """Return the first and one past the last of `size` pixels from `first` on that lie within the chord at `d` of a circle about `x0`."""
     left = r2 - d * d

@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from awe.errors import PermanentError
 from awe.science import bands
 from awe.science.exact import exact
 from awe.science.grid import Tile, Window
+from awe.science.kernel import njit
 from awe.science.lanczos import lanczos, noise_ratio, taps
 from awe.science.layer import Layer, Planes
 from awe.science.mask import NO_WEIGHT
@@ -298,7 +298,7 @@ def prepared(data: NDArray[np.generic], variance: NDArray[np.generic] | None, we
     return Section(image, var, sky, bits)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _blank(image: Any, var: Any, sky: Any, bits: Any, level: Any, size: Any, is_weight: bool, without: Any) -> None:
     """Subtract the background, scale by the area, put NaN at bad pixels, and turn the weight, if it is one, into a variance; in place."""
     for y in range(image.shape[0]):

@@ -9,7 +9,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from awe.science.kernel import njit
 
 OWN, REPLACED, MISSING = 0, 1, 2
 """States of a pixel: its own, that of the opposite pixel, nothing."""
@@ -20,7 +21,7 @@ MARGIN = 3.0
 """Pixels that are cut out beyond what is asked, so that a centre may move a little."""
 
 
-@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")
 def limits(shape: Any, x0: float, y0: float, reach: float) -> Any:
     """Return first and last column and row of a square of half width `reach`, without what no pixel of the image is opposite to; and twice
     the centre."""
@@ -32,7 +33,7 @@ def limits(shape: Any, x0: float, y0: float, reach: float) -> Any:
     return left, low, max(right, left), max(top, low), twice_x, twice_y
 
 
-@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")
 def covers(stamp: Any, shape: Any, x0: float, y0: float, reach: float) -> bool:
     """Whether a stamp holds all that a source is measured on within `reach` of a centre."""
     left, low, right, top, twice_x, twice_y = limits(shape, x0, y0, reach)
@@ -41,7 +42,7 @@ def covers(stamp: Any, shape: Any, x0: float, y0: float, reach: float) -> bool:
     return bool(stamp[LEFT] <= left and stamp[LOW] <= low and right < stamp[LEFT] + stamp[WIDTH] and top < stamp[LOW] + stamp[HEIGHT])
 
 
-@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")
 def cut(data: Any, var: Any, seg: Any, number: int, x0: float, y0: float, reach: float, stamp: Any, light: Any, noise: Any,
         state: Any) -> None:
     """Fill light, noise and, where any is not `OWN`, states of the pixels about a centre, row by row; and describe the stamp."""
@@ -63,7 +64,7 @@ def cut(data: Any, var: Any, seg: Any, number: int, x0: float, y0: float, reach:
         _replace(data, var, seg, number, stamp, light, noise, state)
 
 
-@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")
 def _replace(data: Any, var: Any, seg: Any, number: int, stamp: Any, light: Any, noise: Any, state: Any) -> None:
     """Fill the states of a stamp, and put the opposite pixel, or nothing, in the place of those that are not its own."""
     ny, nx = data.shape

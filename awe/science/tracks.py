@@ -13,12 +13,12 @@ from typing import Any, Final
 
 import numpy as np
 import scipy
-from numba import njit
 from numpy.typing import NDArray
 
 from awe.errors import FitsError
 from awe.science.bands import run
 from awe.science.imstat import MAD_TO_SIGMA
+from awe.science.kernel import njit
 from awe.science.lowpass import lowpass
 from awe.science.mask import Bit
 
@@ -359,7 +359,7 @@ def _paint(plane: NDArray[np.uint16], track: Track) -> None:
         plane[y0:y1, x0:x1][(across <= half) & (place >= -half) & (place <= length + half)] |= np.uint16(Bit.SATELLITE)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _average(data, result):  # type: ignore[no-untyped-def]
     """Mean of the usable pixels of each square; NaN where fewer than half are."""
     for y in range(result.shape[0]):
@@ -373,7 +373,7 @@ def _average(data, result):  # type: ignore[no-untyped-def]
             result[y, x] = total / number if 2 * number >= BIN * BIN else np.nan
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _lower(data, sky):  # type: ignore[no-untyped-def]
     """Subtract the level of each square."""
     for y in range(data.shape[0]):
@@ -381,7 +381,7 @@ def _lower(data, sky):  # type: ignore[no-untyped-def]
             data[y, x] -= sky[y // BIN, x // BIN]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _vote(points, angles, votes):  # type: ignore[no-untyped-def]
     """Count the points on each line; distances are rounded to squares, 0 in the middle of the axis."""
     middle = votes.shape[1] // 2
@@ -391,7 +391,7 @@ def _vote(points, angles, votes):  # type: ignore[no-untyped-def]
             votes[a, int(np.floor(points[n, 0] * cos + points[n, 1] * sin)) + middle] += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _column_medians(lines, result):  # type: ignore[no-untyped-def]
     kept = np.empty(lines.shape[1], np.float32)
     for k in range(lines.shape[0]):

@@ -7,8 +7,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from numba import njit
-
+from awe.science.kernel import njit
 from awe.science.regions import chord
 from awe.science.stamp import HEIGHT, LEFT, LOW, WIDTH, covers, cut
 
@@ -18,7 +17,7 @@ REACH = 4.0
 """Radius of the window in sigma."""
 
 
-@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")
 def _window_light(stamp: Any, light: Any, x0: float, y0: float, sigma: float, columns: Any) -> Any:
     """Return the sums of w I, w I dx and w I dy over a Gaussian window w; `columns` is scratch of (4, width)."""
     left, low, width = stamp[LEFT], stamp[LOW], stamp[WIDTH]
@@ -47,7 +46,7 @@ def _window_light(stamp: Any, light: Any, x0: float, y0: float, sigma: float, co
     return sw, sx, sy
 
 
-@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")
 def _window_noise(stamp: Any, light: Any, noise: Any, x0: float, y0: float, sigma: float, columns: Any) -> Any:
     """Return the sums of w I, and of w^2 V times 1, dx^2, dy^2 and dx dy, over a Gaussian window w; `columns` as for `_window_light`."""
     left, low, width = stamp[LEFT], stamp[LOW], stamp[WIDTH]
@@ -79,7 +78,7 @@ def _window_noise(stamp: Any, light: Any, noise: Any, x0: float, y0: float, sigm
     return sw, q, qxx, qyy, qxy
 
 
-@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")
 def windowed(data: Any, var: Any, seg: Any, number: int, xi: float, yi: float, sigma: float, stamp: Any, light: Any, noise: Any,
              state: Any, columns: Any, out: Any) -> None:
     """Windowed position from (xi, yi) with a Gaussian window; fills x, y, their (co)variances, SNR and `moved`."""
@@ -110,7 +109,7 @@ def windowed(data: Any, var: Any, seg: Any, number: int, xi: float, yi: float, s
         out[8], out[9], out[10], out[11] = math.nan, math.nan, math.nan, math.nan
 
 
-@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")
 def core_width(stamp: Any, light: Any, x0: float, y0: float, reach: float) -> float:
     """Return the FWHM of a Gaussian through the pixels above a quarter of the peak: ln I against r^2, weights I^2."""
     left, low, width, height = stamp[LEFT], stamp[LOW], stamp[WIDTH], stamp[HEIGHT]

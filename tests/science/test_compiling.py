@@ -8,7 +8,7 @@ import awe.science
 from awe.science import compiling
 
 KERNEL = """
-from numba import njit
+from awe.science.kernel import njit
 
 @njit(cache=True)
 def one_more(x):
