@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.forking import run_forked, stand_in
 from tests.once import once
 
+#: A script that starts Python anew.
+STARTED = f'#!/bin/sh\nexec "{sys.executable}" "$@"\n'
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -25,8 +28,7 @@ def blocks(page: Path, language: str) -> list[str]:
 def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the quickstart was run, as its script does; copy it to change it."""
     def make(folder: Path) -> None:
-        words = [sys.executable, "-m", "awe.quickstart", "--small", "--seed", "20240310", "--json", "figures.json"]
-        done = subprocess.run(words, cwd=folder, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=280)
+        done = run_forked("-m", "awe.quickstart", "--small", "--seed", "20240310", "--json", "figures.json", cwd=folder)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr
         (folder / "said.txt").write_text(done.stdout)
     return once(tmp_path_factory, "walked", make)
@@ -39,8 +41,8 @@ def place(walked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     shutil.copytree(walked, folder)
     programs = folder / ".venv" / "bin"
     programs.mkdir(parents=True)
-    for name, words in (("awe", "-m awe"), ("python", "")):
-        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
+    for name, script in (("awe", stand_in("-m awe")), ("python", STARTED)):
+        (programs / name).write_text(script)
         (programs / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("AWE_HOME", str(folder / "awe-quickstart" / "instance"))

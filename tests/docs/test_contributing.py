@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.conftest import ROOT, blocks, shell
+from tests.docs.conftest import ROOT, STARTED, blocks, shell
 
 PAGE = ROOT / "CONTRIBUTING.md"
 PARTS = ("awe", "migrations", "tests/__init__.py", "tests/science/__init__.py", "setup.cfg", "pyproject.toml")
@@ -26,6 +26,7 @@ def project(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         elif source.exists():
             shutil.copy(source, target)
     monkeypatch.setenv("PYTHONPATH", str(copy))
+    (place / ".venv" / "bin" / "awe").write_text(STARTED.replace(' "$@"', ' -m awe "$@"'))
     return copy
 
 

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import pytest
 
 from awe.errors import ForbiddenError, IntegrityError, MissingFileError, StoreError
 from awe.fileserver import Cache, Client, Store
+from tests.forking import Forked
 
 ROOT = Path(__file__).parents[2]
 CONTENT = os.urandom(300_000)
@@ -64,8 +64,8 @@ def server(tmp_path: Path) -> Iterator[Start]:
         if holds:
             store.unpin([store.put(CONTENT)])
         known = [peer if isinstance(peer, str) else peer.address for peer in peers]
-        words = [sys.executable, "-m", "tests.fileserver.peer", str(store.root), tokens, str(port), *(["--refer"] if refer else []), *known]
-        process = subprocess.Popen(words, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        words = ["-m", "tests.fileserver.peer", store.root, tokens, port, *(["--refer"] if refer else []), *known]
+        process = Forked(words, cwd=ROOT)
         one = Server(process, f"http://127.0.0.1:{port}", store, port)
         started.append(one)
         while True:

@@ -5,8 +5,6 @@ import bz2
 import gzip
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from tests.forking import run_forked
 from tests.ingest.camera import frame, write
 
 ADVICE = re.compile(r"fetch|leave it out|correct|add |name |unpack|split|take out|say what|give |copy |make their")
@@ -336,6 +335,6 @@ def test_a_process_says_one_line_on_stderr(home, night):
             path = spoil(night)
             path.rename(night / f"{name.replace(' ', '_')}{path.name}")
     write(night / "cards.fits", frame("OBJECT", OBJECT="x" * 200, FILTER="r", COMMENT="\x7f"[:0]))
-    done = subprocess.run([sys.executable, "-m", "awe", "ingest", str(night), "--commit"], capture_output=True, text=True)
+    done = run_forked("-m", "awe", "ingest", night, "--commit")
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "5 of 6 files rejected" in done.stderr, done.stderr
     assert "Traceback" not in done.stdout and done.stdout.count("rejected  ") == 5

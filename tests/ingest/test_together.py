@@ -11,6 +11,7 @@ import pytest
 
 from tests.cli.conftest import call
 from tests.conftest import new_database, postgresql_server
+from tests.forking import Forked
 from tests.ingest.camera import TOML, frame, write
 
 PROCESSES, FILES = 4, 60
@@ -24,9 +25,8 @@ def test_each_file_comes_in_once(tmp_path: Path, night: Path, kind: str) -> None
     assert call("instrument", "add", tmp_path / "mini.toml", "--home", home).code == 0
     for number in range(FILES):
         write(night / f"{number:02d}.fits", frame("BIAS", number))
-    command = [sys.executable, "-m", "awe", "ingest", str(night), "--commit", "--home", str(home)]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
-               for _ in range(PROCESSES)]
+    command = ["-m", "awe", "ingest", night, "--commit", "--home", home]
+    running = [Forked(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(PROCESSES)]
     answers = [one.communicate(timeout=300) for one in running]
     assert [one.returncode for one in running] == [0] * PROCESSES, answers
     told = Counter(line.split()[0] for out, _ in answers for line in out.splitlines() if ".fits: " in line)

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from awe.config import FILE_NAME, Config
 from awe.dataflow.instance import Instance, open_instance
 from awe.fileserver import Store
 from awe.persist import session
+from tests.forking import Forked
 
 SQLITE = "sqlite:///awe.db"
 
@@ -80,5 +80,4 @@ def fsck(home: Home) -> dict[str, Any]:
 
 def started(*words: str, **environ: str) -> subprocess.Popen[str]:
     """A process of Python, with what it prints to be read."""
-    return subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            env={**os.environ, **environ})
+    return Forked(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **environ})

@@ -3,8 +3,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
@@ -13,6 +11,7 @@ from awe.errors import HeldError
 from awe.persist import tables
 from awe.persist.edit import edit
 from awe.targets import CoaddFrame, DomeFlat, HotPixelMap, MasterFlat, RawDomeFlatFrame, ReducedScienceFrame, SourceList
+from tests.forking import run_forked
 from tests.robustness.conftest import opened
 from tests.robustness.homes import fsck
 from tests.targets import walk
@@ -44,8 +43,8 @@ def test_same_values_and_files(instance, undisturbed):
 
 def test_same_values_and_files_by_two_workers(ingested, undisturbed, tmp_path):
     home = ingested["postgresql"].copy(tmp_path / "home")
-    answer = subprocess.run([sys.executable, "-m", "tests.targets.walk", str(home.path), home.url, "2"], capture_output=True, text=True,
-                            env={**os.environ, "NUMBA_NUM_THREADS": "1", "TZ": "Asia/Tokyo"}, check=False, timeout=500)
+    elsewhere = {"NUMBA_NUM_THREADS": "1", "TZ": "Asia/Tokyo"}
+    answer = run_forked("-m", "tests.targets.walk", home.path, home.url, "2", env={**os.environ, **elsewhere})
     assert answer.returncode == 0, answer.stderr[-2000:]
     made = json.loads(answer.stdout.splitlines()[-1])
     assert {name: made.get(name) for name in undisturbed} == undisturbed

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from awe.persist.session import open_engine
 from awe.simulate import RunConfig, simulate_run
 from tests.conftest import new_database, postgresql_server
+from tests.forking import run_forked
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,6 +28,7 @@ from awe.persist.declare import attribute, depends_on, depends_on_many
 from awe.targets.frame import Product
 from awe.targets.instrument import Instrument
 from awe.targets.raw import RawBiasFrame
+from tests.forking import run_forked
 
 
 class BiasNight(Product):
@@ -74,7 +76,7 @@ class Project:
 
 
 def python(*words: str, cwd: Path, env: dict[str, str]) -> str:
-    done = subprocess.run([sys.executable, *words], cwd=cwd, capture_output=True, text=True, env=env, timeout=280)
+    done = run_forked(*words, cwd=cwd, env=env)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 

@@ -5,17 +5,16 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 
 import pytest
 
+from tests.forking import Forked, run_forked
 from tests.targets import walk
 
 
 def made_elsewhere(home, workers: int, url: str = "sqlite:///awe.db", **environ: str) -> dict[str, list[str]]:
     """Make the source list in another process; return the fingerprints of all targets."""
-    answer = subprocess.run([sys.executable, "-m", "tests.targets.walk", str(home), url, str(workers)], capture_output=True, text=True,
-                            env={**os.environ, **environ}, check=False, timeout=280)
+    answer = run_forked("-m", "tests.targets.walk", home, url, workers, env={**os.environ, **environ})
     assert answer.returncode == 0, answer.stderr[-2000:]
     return json.loads(answer.stdout.splitlines()[-1])
 
@@ -35,8 +34,8 @@ def test_processes_that_want_the_same_share_the_work(ingested, tmp_path, process
     """Several `get` of the same thing at once all end well, and every target is made once."""
     home = tmp_path / "home"
     shutil.copytree(ingested, home)
-    command = [sys.executable, "-m", "tests.targets.walk", str(home), "sqlite:///awe.db", "0"]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(processes)]
+    command = ["-m", "tests.targets.walk", home, "sqlite:///awe.db", "0"]
+    running = [Forked(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(processes)]
     answers = [process.communicate(timeout=280) for process in running]
     assert [process.returncode for process in running] == [0] * processes, answers
     prints = [json.loads(out.splitlines()[-1]) for out, _ in answers]
