@@ -78,8 +78,9 @@ def crowd(image: Plane, noise: Plane, bad: NDArray[np.bool_], seg: NDArray[np.in
     fine = max(8, mesh // _FINE)
     boxes = scipy.ndimage.find_objects(seg) if len(huge) else []
     cuts = [(number, _around(boxes[number - 1], fine, seg.shape)) for number in huge]
-    if not any(len(_crowds(seg[cut], np.array([number]), _peaks(image[cut], noise[cut], bad[cut], fine)[2], fine)) for number, cut in cuts):
-        return None
+    if sum(seg[cut].size for _, cut in cuts) < seg.size and not any(
+            len(_crowds(seg[cut], np.array([number]), _peaks(image[cut], noise[cut], bad[cut], fine)[2], fine)) for number, cut in cuts):
+        return None  # a few huge objects are looked at one by one, as that is less than the whole image
     level, rms, peaks = _peaks(image, noise, bad, fine)
     crowds = _crowds(seg, huge, peaks, fine)
     if not len(crowds):
