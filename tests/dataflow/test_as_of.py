@@ -18,6 +18,7 @@ from awe.persist.view import MOST_KEPT
 from tests.dataflow import toy
 from tests.dataflow.comparing import agree, answers
 from tests.dataflow.history import TARGETS, History, history
+from tests.soak import seeds
 
 
 def now() -> int:
@@ -60,8 +61,7 @@ class Remembered(History):
         pars.commit("a trial")
 
 
-@pytest.mark.parametrize(("kind", "seed"), [*(("sqlite", seed) for seed in range(5)), *(("postgresql", seed) for seed in range(8, 10))],
-                         indirect=["kind"])
+@pytest.mark.parametrize(("kind", "seed"), seeds(sqlite=3, postgresql=1, first=8), indirect=["kind"])
 def test_each_step_of_a_random_history_comes_out_again(observatory, seed):
     with history(Remembered, observatory, seed) as ours:
         for _ in range(16):

@@ -15,6 +15,7 @@ from tests.dataflow.conftest import when
 from tests.dataflow.history import History, history
 from tests.dataflow.oracle import Oracle
 from tests.dataflow.world import World
+from tests.soak import seeds
 
 FIELDS = ("is_valid", "is_valid", "quality_flags", "timestamp_start", "timestamp_end", "timestamp_end")
 
@@ -73,8 +74,7 @@ class Supposing(History):
         assert {(one.request.cls, tuple(one.request.keys.items()), one.request.at) for one in told} == expected
 
 
-@pytest.mark.parametrize(("kind", "seed"), [*(("sqlite", seed) for seed in range(4)), *(("postgresql", seed) for seed in range(6, 8))],
-                         indirect=["kind"])
+@pytest.mark.parametrize(("kind", "seed"), seeds(sqlite=2, postgresql=1, first=6), indirect=["kind"])
 def test_assumed_is_as_made(observatory, seed):
     with history(Supposing, observatory, seed) as ours:
         for _ in range(12):

@@ -4,11 +4,10 @@ from __future__ import annotations
 import pytest
 
 from tests.dataflow.history import History, history
+from tests.soak import seeds
 
-SEEDS = [*(("sqlite", seed) for seed in range(16)), *(("postgresql", seed) for seed in range(25, 30))]
 
-
-@pytest.mark.parametrize(("kind", "seed"), SEEDS, indirect=["kind"])
+@pytest.mark.parametrize(("kind", "seed"), seeds(sqlite=8, postgresql=2, first=25), indirect=["kind"])
 def test_planner_and_oracle_agree_after_random_histories(observatory, seed):
     with history(History, observatory, seed) as ours:
         for _ in range(18):

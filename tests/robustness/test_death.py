@@ -21,11 +21,10 @@ from awe.targets import SourceList
 from tests.robustness.conftest import opened
 from tests.robustness.homes import Home, fsck, started
 from tests.robustness.observatory import FRAMES, MADE, Heap, Stacked, fingerprints
+from tests.soak import KILLS
 from tests.targets import walk
 
 SEED = random.SystemRandom().randrange(10**6)
-#: So many processes are killed at random moments, as many as this says.
-KILLS = int(os.environ.get("AWE_KILLS", "10"))
 TARGETS = {"Stacked": Stacked, "Heap": Heap}
 
 
