@@ -7,12 +7,12 @@ import sys
 import pytest
 
 #: Too slow for a command that only looks: write `import scipy` and `scipy.ndimage.label(...)`, which loads the part when it is used;
-#: import the others in the function that needs them.
+#: import the others in the function that needs them; kernels load numba when they are first called (`awe.science.kernel`).
 SLOW = ("scipy.fft", "scipy.interpolate", "scipy.ndimage", "scipy.optimize", "scipy.signal", "scipy.sparse", "scipy.spatial",
         "scipy.special", "scipy.stats", "astropy.coordinates", "astropy.table", "astropy.time", "astropy.wcs", "httpx", "starlette",
-        "uvicorn", "matplotlib", "pandas", "galsim", "IPython", "photutils")
+        "uvicorn", "matplotlib", "pandas", "galsim", "IPython", "photutils", "numba")
 #: What `awe --help` and `import awe` do without.
-HEAVY = (*SLOW, "numpy", "sqlalchemy", "astropy", "numba", "pyarrow", "rich")
+HEAVY = (*SLOW, "numpy", "sqlalchemy", "astropy", "pyarrow", "rich")
 
 
 def loaded(module: str) -> set[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import scipy.signal
+import scipy
 from numpy.typing import NDArray
 
 Plane = NDArray[np.float32]
