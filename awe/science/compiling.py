@@ -4,6 +4,7 @@ Kernels are found in the modules of `awe.science`: who writes one has nothing to
 """
 from __future__ import annotations
 
+import hashlib
 import importlib
 import pkgutil
 from pathlib import Path
@@ -30,14 +31,19 @@ def missing() -> list[str]:
 def left_over() -> list[str]:
     """The kernels that the last warm-up had no use for, as far as no module has changed since."""
     note = _note()
-    if not note.exists() or any(path.stat().st_mtime > note.stat().st_mtime for path in Path(awe.science.__path__[0]).glob("*.py")):
-        return []
-    return note.read_text(encoding="utf8").split()
+    written = note.read_text(encoding="utf8").split() if note.exists() else [""]
+    return written[1:] if written[0] == _digest() else []
 
 
 def leave_over(names: list[str]) -> None:
     """Note for which kernels a warm-up had no use, so that the next does not look for a use again."""
-    _note().write_text("\n".join(names), encoding="utf8")
+    _note().write_text("\n".join([_digest(), *names]), encoding="utf8")
+
+
+def _digest() -> str:
+    """What the sources of all modules come to."""
+    sources = sorted(Path(awe.science.__path__[0]).glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
 
 def _note() -> Path:
@@ -51,8 +57,8 @@ def told(work: str) -> str:
 
 
 def is_kept(kernel: Kernel) -> bool:
-    """Whether something that numba compiled of a kernel is kept, and is not older than its source."""
-    function = kernel.py_func
-    source, folder = Path(function.__code__.co_filename), Path(kernel.dispatcher.stats.cache_path)
-    start = f"{source.stem}.{function.__qualname__}-{function.__code__.co_firstlineno}."
-    return any(index.stat().st_mtime >= source.stat().st_mtime for index in folder.glob(f"{start}*.nbi"))
+    """Whether something that numba compiled of a kernel is kept for its source as it is now.
+
+    Numba has no public word for it: its index is empty where what it keeps is of another source or another version.
+    """
+    return bool(kernel.dispatcher._cache._cache_file._load_index())
