@@ -7,6 +7,7 @@ chip over a year at most 0.1 s.  There is no peer: the figures stand beside thei
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import re
 import statistics
@@ -14,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from databases import Make, run
@@ -81,8 +82,23 @@ def pages(frame: str, chip: str, flat: str) -> dict[str, str]:
             "trend": "/trends?cls=ReducedScienceFrame&y=imstat.stdev"}
 
 
-def measure(kind: str, make: Make, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Fill an instance on an empty database, and ask for each page."""
+class Filled(NamedTuple):
+    """An instance with frames, and the identities of a frame, a chip and a flat."""
+
+    home: Path
+    frame: str
+    chip: str
+    flat: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What shows that ann asks."""
+        return {"Authorization": f"Bearer {tokens.give(self.home, 'ann', 'sky')}"}
+
+
+@contextlib.contextmanager
+def filled(kind: str, make: Make, count: int) -> Iterator[Filled]:
+    """An instance on an empty database, with so many frames."""
     database = make()
     address = database.engine.url.render_as_string(hide_password=False)
     database.close()
@@ -95,17 +111,22 @@ def measure(kind: str, make: Make, options: argparse.Namespace) -> Iterator[dict
         make_instance(Config(home=home, user="ann", project="sky", database=address if kind == "postgresql" else "sqlite:///awe.db"))
         instance = connect(home)
         add_user(instance.database, "ann")
-        fill(FRAMES // 10 if options.quick else FRAMES, NIGHTS)
+        fill(count, NIGHTS)
         with instance.database.engine.connect() as connection:
             connection.execute(sa.text("ANALYZE"))
         frame = ReducedScienceFrame.select_all().order_by("-oid")[0].object_id
         chip = next(iter(Chip.name == "ccd53")).object_id
         flat = MasterFlat.select_all().order_by("oid")[0].object_id
         instance.close()
-        headers = {"Authorization": f"Bearer {tokens.give(home, 'ann', 'sky')}"}
-        with TestClient(create_app(open_house(home))) as client:
-            for name, url in pages(frame, chip, flat).items():
-                yield figure(f"{kind}: {name}", [asked(client, url, headers) for _ in range(3 * options.runs)], BARS.get(name, 0.2))
+        yield Filled(home, frame, chip, flat)
+
+
+def measure(kind: str, make: Make, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Ask for each page."""
+    with filled(kind, make, FRAMES // 10 if options.quick else FRAMES) as there, TestClient(create_app(open_house(there.home))) as client:
+        headers = there.headers
+        for name, url in pages(there.frame, there.chip, there.flat).items():
+            yield figure(f"{kind}: {name}", [asked(client, url, headers) for _ in range(3 * options.runs)], BARS.get(name, 0.2))
 
 
 def asked(client: TestClient, url: str, headers: dict[str, str]) -> float:

@@ -45,18 +45,16 @@ def walk(coadd: CoaddFrame, ra: float, dec: float) -> Iterator[Place]:
     x, y = coadd.as_wcs(Window(coadd.x0, coadd.y0, 1, 1)).sky_to_pixel(ra, dec)
     yield Place("coadd", coadd, float(x), float(y))
     for frame in coadd.frames:
-        x, y = Tile(frame.tile).wcs(frame.scale, Window(frame.x0, frame.y0, 1, 1)).sky_to_pixel(ra, dec)
-        if is_on(frame, float(x), float(y)):
+        place = frame.astrometry.as_wcs().sky_to_pixel(ra, dec)
+        if is_on(frame, float(place[0]), float(place[1])):
+            x, y = Tile(frame.tile).wcs(frame.scale, Window(frame.x0, frame.y0, 1, 1)).sky_to_pixel(ra, dec)
             yield Place("regridded", frame, float(x), float(y), frame.exposure)
-            yield from below(frame, ra, dec)
+            yield from below(frame, float(place[0]), float(place[1]))
 
 
-def below(frame: RegriddedFrame, ra: float, dec: float) -> Iterator[Place]:
+def below(frame: RegriddedFrame, x: float, y: float) -> Iterator[Place]:
     """The reduced frame, its raw frame and its calibrations: they share their pixels."""
     reduced = frame.reduced
-    x, y = (float(one) for one in frame.astrometry.as_wcs().sky_to_pixel(ra, dec))
-    if not (math.isfinite(x) and math.isfinite(y)):
-        return
     yield Place("reduced", reduced, x, y, reduced.exposure)
     yield Place("raw", reduced.raw, x, y, in_file(reduced.raw.amplifier_list, x, y))
     for slot in CALIBRATIONS:
@@ -65,12 +63,19 @@ def below(frame: RegriddedFrame, ra: float, dec: float) -> Iterator[Place]:
             yield Place(slot, calibration, x, y)
 
 
-def is_on(frame: Any, x: float, y: float) -> bool:
-    """Whether a pixel is one of a frame's; only the header is read."""
+def is_on(frame: RegriddedFrame, x: float, y: float) -> bool:
+    """Whether a pixel is one of the chip's.
+
+    The database knows where its amplifiers lie; of a frame that was reduced elsewhere it may not, and the header is read.
+    """
     if not (math.isfinite(x) and math.isfinite(y)):
         return False
-    with fits.open(frame.path("image")) as hdus:
-        ny, nx = hdus[0].shape
+    amplifiers = frame.reduced.raw.amplifier_list
+    if amplifiers:
+        ny, nx = max(one["position"][1] for one in amplifiers), max(one["position"][3] for one in amplifiers)
+    else:
+        with fits.open(frame.reduced.path("image")) as hdus:
+            ny, nx = hdus[0].shape
     return bool(-0.5 <= x < nx - 0.5 and -0.5 <= y < ny - 0.5)
 
 
