@@ -1,8 +1,8 @@
 """A hundred readers at once: `awe serve` as a process of its own, on an instance with 100,000 frames.
 
 Each reader holds one connection, asks for a page, reads all of it, and asks for the next, in an order of their own: the front page,
-lists of the database viewer, objects, quality pages, lineages, calibrations of a month.  Bars: 50 pages a second, and 95 of 100 answers within
-2 s.  There is no peer.  The processor time of the server for a page stands beside it, which a busy machine changes less.
+lists of the database viewer, objects, quality pages, lineages, calibrations of a month.  Bars: 50 pages a second, and 95 of 100
+answers within 2 s.  There is no peer.  The processor time of the server for a page stands beside it, which a busy machine changes less.
 """
 from __future__ import annotations
 
@@ -102,11 +102,12 @@ def read_by_many(kind: str, there: Filled, head: str, seconds: float) -> Iterato
         server.terminate()
         server.wait(30)
     late = spent[int(0.95 * len(spent))]
-    name = f"{kind}: {READERS} readers ({1000 * used / len(spent):.0f} ms of the server's processor a page, median {statistics.median(spent):.2f} s)"
-    yield {"name": name, "peer": "-", "unit": "pages/s", "ours": rate, "theirs": None, "ratio": None, "bar": PAGES_A_SECOND, "at_least": True,
-           "passed": rate >= PAGES_A_SECOND}
-    yield {"name": f"{kind}: {READERS} readers, 95 of 100", "peer": "-", "unit": "s", "ours": late, "theirs": None, "ratio": None, "bar": P95,
-           "at_least": False, "passed": late <= P95}
+    name = f"{kind}: {READERS} readers"
+    told = f"{1000 * used / len(spent):.0f} ms of the server's processor a page, median {statistics.median(spent):.2f} s"
+    alone = {"peer": "-", "theirs": None, "ratio": None}
+    yield {"name": f"{name} ({told})", "unit": "pages/s", "ours": rate, "bar": PAGES_A_SECOND, "at_least": True,
+           "passed": rate >= PAGES_A_SECOND, **alone}
+    yield {"name": f"{name}, 95 of 100", "unit": "s", "ours": late, "bar": P95, "at_least": False, "passed": late <= P95, **alone}
 
 
 if __name__ == "__main__":

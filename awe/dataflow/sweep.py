@@ -306,7 +306,8 @@ class Sweep:
         touched = asked(self.connection, "touched", (("sel", "bytes"),), [(sel,) for sel in sels])
         source, given = numbers(self.connection, [oid for level in self.levels for oid in level.oids])
         found = any(rows(self.connection, (
-            f"select 1 from {source} b {self.join} {table} t on t.target=b.oid where t.{column} in (select sel from {touched} listed) limit 1"),
+            f"select 1 from {source} b {self.join} {table} t on t.target=b.oid "
+            f"where t.{column} in (select sel from {touched} said) limit 1"),
             given) for table, column in (("want", "sel"), ("edge", "sel"), ("edge", "per")))
         self.levels, self.links = [], []
         self.seen.clear()

@@ -6,6 +6,7 @@ from typing import Any
 
 from awe.face.description import describe, title
 from awe.face.values import plainly
+from awe.persist.guard import SAID
 from awe.persist.lineage import Everything, tell_everything
 
 
@@ -46,10 +47,15 @@ def files(found: Everything) -> str:
 
 
 def changes(found: Everything) -> str:
-    """What was changed after its commit."""
-    lines = [f"  {row['when']} {row['user']}: {row['field']} {plainly(row['old'])} -> {plainly(row['new'])} ({row['why']})"
+    """What was changed after its commit, and what people said of it."""
+    lines = [f"  {row['when']} {row['user']}: {row['field']}{'' if row['field'] in SAID else became(row)} ({row['why']})"
              for row in found.changes]
     return "\n".join(["changes", *lines]) if lines else ""
+
+
+def became(row: Any) -> str:
+    """From what to what a field was changed."""
+    return f" {plainly(row['old'])} -> {plainly(row['new'])}"
 
 
 def raw(found: Everything) -> str:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from awe.errors import DeclarationError, ForbiddenError, InstanceError, NotFoundError, QueryError
 from awe.persist import batch, describe, lineage, tables
+from awe.persist import comment as comments
 from awe.persist.criterion import EVERYTHING
 from awe.persist.declare import (
     Attribute,
@@ -18,8 +19,9 @@ from awe.persist.declare import (
     SystemAttribute,
 )
 from awe.persist.declare import Part as HasOne
+from awe.persist.guard import SAID
 from awe.persist.insert import insert
-from awe.persist.journal import Change, lines
+from awe.persist.journal import Change
 from awe.persist.load import ROOT, read
 from awe.persist.mapping import OBJECTS, UNKNOWN, Mapped
 from awe.persist.part import coerced
@@ -211,13 +213,19 @@ class DBObject(Mapped):
     @property
     def changes(self) -> list[Change]:
         """What was edited since it was committed: who changed what, when and why, the oldest first."""
-        if not self.is_committed:
-            return []
-        database = self.__dict__["_database"]
-        seen = sa.exists().where(tables.object_.c.oid == self.oid, database.identity.visible(tables.object_))
-        until = [] if database.moment is None else [tables.change.c.when <= from_microseconds(database.moment)]
-        with database.reading() as connection:
-            return lines(connection, tables.change.c.oid == self.oid, seen, *until)
+        return [line for line in comments.lines_about(self) if line.field not in SAID] if self.is_committed else []
+
+    @property
+    def comments(self) -> list[comments.Comment]:
+        """What people said of it and did not take back, the oldest first."""
+        return comments.standing(comments.lines_about(self)) if self.is_committed else []
+
+    def comment(self, text: str, *, rating: int | None = None, kind: str = "comment") -> None:
+        """Say something of it: a comment, a review with a rating from 1 to 5, or an announcement; all who see the object read it.
+
+        It stands in the change log; `context.undo(seq, why)` takes back what one said oneself.
+        """
+        comments.comment(self, text, rating=rating, kind=kind)
 
     def inverse_objects(self) -> list[Any]:
         """The objects that refer to this one, the oldest first, as far as they can be seen."""

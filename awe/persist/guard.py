@@ -19,6 +19,8 @@ from awe.persist import guard_postgresql, guard_sqlite, tables
 #: Attribute of an object that may be edited -> its column.
 EDITED = {"is_valid": "is_valid", "timestamp_start": "t_start", "timestamp_end": "t_end", "privileges": "privileges",
           "quality_flags": "quality_flags", "project": "project_id"}
+#: What the log tells of an object besides, which changes nothing of it: what people say of it.
+SAID = ("comment", "review", "announcement")
 #: Tables whose rows many objects share, or that say what was: they are added to, and that is all.
 ADDED_TO = (tables.scope, tables.recipe, tables.parameters, tables.parameter_set, tables.change, tables.release,
             tables.release_member)

@@ -53,7 +53,8 @@ WHEN 'privileges' THEN CASE WHEN greatest(about.privileges, NEW.new::int) >= 3 T
 WHEN 'project' THEN (manager OR theirs AND about.privileges < 3) AND EXISTS (SELECT 1 FROM project_member m
 WHERE m.project_id = NEW.new::int AND m.user_id = me AND (m.manager > 0 OR about.privileges < 3))
 WHEN 'is_valid' THEN theirs OR member WHEN 'quality_flags' THEN theirs OR member
-WHEN 'timestamp_start' THEN theirs OR member WHEN 'timestamp_end' THEN theirs OR member ELSE false END;
+WHEN 'timestamp_start' THEN theirs OR member WHEN 'timestamp_end' THEN theirs OR member
+WHEN 'comment' THEN true WHEN 'review' THEN true WHEN 'announcement' THEN true ELSE false END;
 IF NOT coalesce(allowed, false) THEN
 RAISE EXCEPTION 'awe: %% may not change %% of this object', actor, NEW.field USING ERRCODE = 'insufficient_privilege'; END IF;
 END IF;""".replace("%%", "%")

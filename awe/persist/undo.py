@@ -8,8 +8,9 @@ import sqlalchemy as sa
 
 from awe.errors import ForbiddenError, NotFoundError, QueryError
 from awe.persist import tables
+from awe.persist.comment import take_back
 from awe.persist.edit import edit_all
-from awe.persist.guard import EDITED
+from awe.persist.guard import EDITED, SAID
 from awe.persist.journal import Change, last_lines, lines
 from awe.persist.load import load
 from awe.persist.session import Database, current
@@ -36,6 +37,8 @@ def undo(seqs: int | Iterable[int], why: str) -> list[Change]:
         found = {line.seq: line for line in lines(connection, tables.change.c.seq.in_(wanted))}
         objects = load(database, {line.oid for line in found.values()})
         _refuse(database, connection, wanted, found, objects)
+        for seq in [seq for seq in sorted(found) if found[seq].field in SAID]:
+            take_back(connection, found.pop(seq), why)
         for (field, old), seqs_of in _groups(found).items():
             back = {found[seq].oid: seq for seq in seqs_of}
             edit_all([objects[oid] for oid in back], field, old, why, undo_of=back)
@@ -58,10 +61,12 @@ def _refuse(database: Database, connection: sa.Connection, wanted: list[int], fo
         if line is None or (line.oid not in objects and (line.field in EDITED or line.who != database.identity.user)):
             raise NotFoundError(f"there is no change {seq} of an object that {database.identity.user or 'anonymous'} can see; "
                                 "obj.changes and `awe changes` list those there are")
+        if line.field in SAID:
+            continue
         if line.field not in EDITED:
             raise ForbiddenError(f"change {seq} says that an object was {line.why}, which cannot be taken back; make it again")
     last = last_lines(connection, {(line.oid, line.field) for line in found.values()})
-    for line in found.values():
+    for line in (line for line in found.values() if line.field not in SAID):
         later = last[line.oid, line.field]
         if later.seq != line.seq:
             how = "undid it" if later.undo_of == line.seq else f"changed it from {later.old} to {later.new}"

@@ -7,7 +7,9 @@ import sqlalchemy as sa
 
 from awe.face.description import VALID, flags_of
 from awe.persist import tables
+from awe.persist.comment import lines_about, standing
 from awe.persist.declare import Dependency, DependencyList, Key, Parameter, Part
+from awe.persist.guard import SAID
 from awe.persist.identity import LEVELS, Identity
 from awe.persist.lineage import name_of_class
 from awe.persist.load import load
@@ -35,7 +37,13 @@ def card_of(obj: Any, who: Identity) -> dict[str, Any]:
             "parameters": [{**attribute(obj, name, declared), "default": declared.default} for name, declared in mapping.attributes.items()
                            if isinstance(declared, Parameter)],
             "parts": parts(obj), "inputs": inputs(obj), "files": files(obj), "used_by": used_by(obj, who),
-            "changes": [one.as_dict() for one in obj.changes]}
+            **said_of(obj)}
+
+
+def said_of(obj: Any) -> dict[str, Any]:
+    """What was edited of it, and what people said of it, by one statement."""
+    told = lines_about(obj)
+    return {"changes": [one.as_dict() for one in told if one.field not in SAID], "comments": [one.as_dict() for one in standing(told)]}
 
 
 def attribute(obj: Any, name: str, declared: Any) -> dict[str, Any]:

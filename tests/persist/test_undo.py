@@ -101,3 +101,28 @@ def test_what_cannot_be_undone(chip):
 
 def lines_of(obj) -> list[int]:
     return [row.seq for row in rows(obj.__dict__["_database"], tables.change, oid=obj.oid)]
+
+
+def test_what_people_say_stands_in_the_log_and_is_taken_back_by_them_alone(database, chip):
+    chip.comment("stripes in the corner")
+    context.set_user("bob")
+    chip.comment("good seeing", rating=4, kind="review")
+    first, second = chip.comments
+    assert (first.kind, first.text, first.rating, first.who) == ("comment", "stripes in the corner", None, "ann")
+    assert (second.kind, second.rating, second.who) == ("review", 4, "bob") and "(4 of 5) by bob" in str(second)
+    assert chip.changes == [] == Chip(name="not committed").comments
+    with pytest.raises(ForbiddenError, match="by ann, who alone can take it back"):
+        context.undo(first.seq, "no")
+    (line,) = context.undo(second.seq, "another night")
+    assert (line.undo_of, line.field) == (second.seq, "review") and chip.comments == [first]
+    for seq in (second.seq, line.seq):
+        with pytest.raises(ForbiddenError, match="taken back; say it again"):
+            context.undo(seq, "after all")
+
+
+@pytest.mark.parametrize("text, more", [(" ", {}), ("x" * 2001, {}), ("x", {"rating": 3}), ("x", {"rating": 6, "kind": "review"}),
+                                        ("x", {"kind": "is_valid"})])
+def test_what_cannot_be_said_is_refused(chip, text, more):
+    with pytest.raises(QueryError):
+        chip.comment(text, **more)
+    assert chip.comments == []

@@ -78,6 +78,7 @@ def furnish(served: Served) -> None:
         served.names[level], served.hashes[level] = f"marker{level}.txt", instance.store.put(content)
         insert([Record(made, files=[FileRow("image", ".txt", served.hashes[level], len(content), served.names[level])])])
         edit(made, "is_valid", 2, f"marker{level}")
+        made.comment(f"said marker{level}")
         MasterBias(instrument=camera, chip=chip, readout_mode=f"marker{level}", overscan_used=f"marker{level}").commit()
         served.identities[level], served.changes[level] = made.object_id, made.changes[0].seq
     instance.close()

@@ -8,7 +8,9 @@ from typing import Any
 from awe.dataflow.lifecycle import Makeable
 from awe.errors import NotFoundError, QueryError
 from awe.face.named import object_named
+from awe.persist.comment import LONGEST, RATINGS, comment
 from awe.persist.edit import edit
+from awe.persist.guard import SAID
 from awe.services.asked import Asked
 from awe.services.card import card_of
 from awe.services.declared import Parameter
@@ -78,6 +80,15 @@ def judge(asked: Asked) -> Done:
                 {"object_id": obj.object_id, "is_valid": int(asked["is_valid"])}, f"edit(obj, 'is_valid', {asked['is_valid']}, {why!r})")
 
 
+def say(asked: Asked) -> Done:
+    """Say something of an object, for all who see it."""
+    obj = object_named(asked.instance, asked["id"])
+    comment(obj, asked["text"], rating=asked["rating"], kind=asked["kind"])
+    return Done(f"Your {asked['kind']} stands with {type(obj).__name__} {obj.object_id[:8]}.", f"/quality/{obj.object_id}",
+                {"object_id": obj.object_id, "comments": [one.as_dict() for one in obj.comments]},
+                f"obj.comment({asked['text']!r}, kind={asked['kind']!r})")
+
+
 PLANE = Parameter("plane", str, "which plane", "image", choices=PLANES)
 STRETCH = Parameter("stretch", str, "how levels become grey", "asinh", choices=STRETCHES)
 
@@ -90,6 +101,11 @@ PAGES = [
         Parameter("y", float, "row of the middle, 0-based", required=True, at_least=-1e6, at_most=1e6),
         Parameter("size", int, "pixels of a side", 64, at_least=8, at_most=512), PLANE, STRETCH)),
     Page("figure", "/figure/{id}", figure, "what inspect() shows of an object, as a PNG", (ID,)),
+    Page("comment", "/quality/{id}/comment", say, "say something of an object, for all who see it", (
+        ID, Parameter("text", str, "what is said", required=True, longest=LONGEST),
+        Parameter("kind", str, "a comment, a review, which may have a rating, or an announcement", "comment", choices=SAID),
+        Parameter("rating", int, "of a review: 1 poor to 5 excellent", at_least=RATINGS[0], at_most=RATINGS[-1])),
+        method="POST", needs_user=True),
     Page("judge", "/quality/{id}/judge", judge, "say whether an object is good, with a reason", (
         ID, Parameter("is_valid", str, "0 bad, 1 good, 2 ready for others", required=True, choices=("0", "1", "2")),
         Parameter("why", str, "the reason", required=True)), method="POST", needs_user=True),

@@ -10,6 +10,7 @@ from awe.face.named import object_named
 from awe.face.values import moment
 from awe.persist.assume import Edit
 from awe.persist.edit import edit, edit_all
+from awe.persist.guard import SAID
 from awe.persist.judge import twins
 from awe.persist.session import transaction
 from awe.persist.undo import undo
@@ -95,7 +96,7 @@ def save(asked: Asked) -> Done:
 def take_back(asked: Asked) -> Done:
     """Undo edits, all of them or none."""
     lines = undo(asked["seq"], asked["why"])
-    words = "; ".join(f"{line.field} is {line.new} again" for line in lines)
+    words = "; ".join(f"the {line.field} is taken back" if line.field in SAID else f"{line.field} is {line.new} again" for line in lines)
     return Done(f"Undone: {words}", inside(asked["next"]), {"changes": [line.as_dict() for line in lines]})
 
 
