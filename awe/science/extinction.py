@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from awe.science.spread import clustered, few, student
+
 Floats = NDArray[np.float64]
 
 LEAST_SPAN = 0.2
@@ -38,7 +40,8 @@ class Extinction:
         return math.isfinite(self.value)
 
 
-def from_fields(raw: Floats, error: Floats, airmass: Floats, *, group: NDArray[np.intp] | None = None, clip: float = 4.0) -> Extinction:
+def from_fields(raw: Floats, error: Floats, airmass: Floats, *, group: NDArray[np.intp] | None = None,
+                exposure: NDArray[np.intp] | None = None, clip: float = 4.0) -> Extinction:
     """Fit a straight line to raw zero points at differing airmass.
 
     Parameters
@@ -48,17 +51,20 @@ def from_fields(raw: Floats, error: Floats, airmass: Floats, *, group: NDArray[n
     group : intp array (n,), optional
         From 0: which detector each is of. Each has a line of its own, all with one slope; a detector with a single one tells nothing.
         The zero point is then the mean of theirs.
+    exposure : intp array (n,), optional
+        From 0: which are of one exposure, and share what the air did during it.
     clip : float
-        Rejection in standard deviations about the line, the worst first.
+        Rejection in standard deviations about the line, the worst first; further for few values.
 
     Returns
     -------
     Extinction
-        None where fewer than two are left or airmasses span less than `LEAST_SPAN`. Errors grow with the scatter where that is larger
-        than they say.
+        None where fewer than two are left or airmasses span less than `LEAST_SPAN`. Errors grow with the scatter, also of exposures,
+        where that is larger than they say; measured on few, so that they hold 68 %.
     """
     raw, error, airmass = (np.asarray(values, np.float64) for values in (raw, error, airmass))
     group = np.zeros(len(raw), np.intp) if group is None else np.asarray(group, np.intp)
+    exposure = np.arange(len(raw)) if exposure is None else np.asarray(exposure, np.intp)
     good = np.isfinite(raw) & np.isfinite(airmass) & np.isfinite(error) & (error > 0) & (airmass >= 1.0)
     while True:
         number = int(np.count_nonzero(good))
@@ -72,14 +78,19 @@ def from_fields(raw: Floats, error: Floats, airmass: Floats, *, group: NDArray[n
         solution = covariance @ (weighted.T @ (raw[good] / error[good]))
         pulls = np.zeros(len(raw))
         pulls[good] = (raw[good] - design @ solution) / error[good]
-        chi2 = float(np.sum(pulls**2)) / max(number - len(solution), 1)
-        worst = int(np.argmax(np.abs(pulls)))
-        if number <= 3 or abs(pulls[worst]) <= clip * max(1.0, 1.4826 * float(np.median(np.abs(pulls[good])))):
+        freedom = max(number - len(solution), 1)
+        worst, width = int(np.argmax(np.abs(pulls))), 1.4826 * float(np.median(np.abs(pulls[good]))) * math.sqrt(number / freedom)
+        if number <= 3 or abs(pulls[worst]) <= max(clip, student(clip, freedom) * width):
             break
         good[worst] = False
     share = np.append(np.full(len(detectors), 1.0 / len(detectors)), 0.0)
-    spread, mean_spread = np.sqrt(np.array([covariance[-1, -1], share @ covariance @ share]) * max(chi2, 1.0))
-    return Extinction(float(solution[-1]), float(spread), float(share @ solution), float(mean_spread), number,
+    chi2 = float(np.sum(pulls**2)) / freedom
+    together = len(np.unique(exposure[good])) - 2
+    spreads = [covariance, covariance * chi2 * few(freedom) ** 2]
+    if together > 0:
+        spreads.append(clustered(weighted, pulls[good], exposure[good]) * few(together) ** 2)
+    spread, mean_spread = (math.sqrt(max(float(which @ one @ which) for one in spreads)) for which in (np.eye(len(solution))[-1], share))
+    return Extinction(float(solution[-1]), spread, float(share @ solution), mean_spread, number,
                       f"{number} raw zero points over {span:.2f} airmass")
 
 
@@ -139,27 +150,66 @@ class Transformation:
         return np.asarray(np.where(known, primary - self.term * colour + self.constant, np.nan), np.float64)
 
 
-def transformation(target: Floats, primary: Floats, secondary: Floats, tertiary: Floats, *, clip: float = 3.0,
-                   least: int = 5) -> Transformation | None:
-    """Fit a transformation between bands to stars with magnitudes in all of them; None where there are fewer than `least`."""
+def transformation(target: Floats, primary: Floats, secondary: Floats, tertiary: Floats, *, clip: float = 3.0, least: int = 5,
+                   frame: NDArray[np.intp] | None = None, star: NDArray[np.intp] | None = None) -> Transformation | None:
+    """Fit a transformation between bands to stars with magnitudes in all of them.
+
+    Parameters
+    ----------
+    target, primary, secondary, tertiary : float64 arrays (n,)
+        Magnitudes.
+    clip : float
+        Rejection in standard deviations about the line; further for few stars.
+    least : int
+        Fewest stars.
+    frame : intp array (n,), optional
+        From 0: which share a constant that was fitted to them, so that only differences within one tell the term.
+    star : intp array (n,), optional
+        From 0: which are of one star, and share the errors of its magnitudes in the catalogue.
+
+    Returns
+    -------
+    Transformation or None
+        None where fewer than `least` are left, or all are of one colour. Errors are those of the scatter, by the residuals of stars where
+        these scatter more than single values tell; where few tell it, so that they hold 68 %.
+    """
     offset = np.asarray(target, np.float64) - primary
     colour = np.asarray(secondary, np.float64) - tertiary
-    good = np.isfinite(offset) & np.isfinite(colour)
+    frame = np.zeros(len(offset), np.intp) if frame is None else np.asarray(frame, np.intp)
+    star = np.arange(len(offset)) if star is None else np.asarray(star, np.intp)
+    known = np.isfinite(offset) & np.isfinite(colour)
+    good = known.copy()
     for _ in range(10):
         number = int(np.count_nonzero(good))
-        if number < least or float(np.ptp(colour[good])) <= 0.0:
+        freedom = max(number - len(np.unique(frame[good])) - 1, 1)
+        x = colour - _means(colour, frame, good)
+        square = float(np.sum(x[good] ** 2))
+        if number < least or not square > 0.0:
             return None
+        slope = float(np.sum(x[good] * (offset - _means(offset, frame, good))[good])) / square
         middle = float(colour[good].mean())
-        design = np.column_stack([np.ones(number), -(colour[good] - middle)])
-        covariance = np.linalg.inv(design.T @ design)
-        solution = covariance @ (design.T @ offset[good])
-        residual = np.where(np.isfinite(offset + colour), offset - solution[0] + solution[1] * (colour - middle), np.inf)
+        level = offset - slope * colour
+        constant = float(level[good].mean())
+        residual = np.where(known, level - _means(level, frame, good), np.inf)
+        residual[~np.isfinite(residual)] = np.inf
         scatter = 1.4826 * float(np.median(np.abs(residual[good])))
-        keep = np.abs(residual) <= clip * max(scatter, 1e-4)
+        keep = np.abs(residual) <= student(clip, freedom) * max(scatter * math.sqrt(number / freedom), 1e-4)
         if np.array_equal(keep, good):
             break
         good = keep
-    errors = np.sqrt(np.diag(covariance)) * max(float(np.std(residual[good], ddof=min(2, number - 1))), 1e-12)
-    return Transformation(float(solution[1]), float(errors[1]), float(solution[0] + solution[1] * middle),
-                          math.hypot(float(errors[0]), float(errors[1]) * middle), scatter, number,
+    variance = max(float(np.sum(residual[good] ** 2)) / freedom, 1e-24)
+    spreads = [variance / square * few(freedom) ** 2]
+    together = len(np.unique(star[good])) - 2
+    if together > 0:
+        grown = number / freedom if together < number - 2 else 1.0
+        spreads.append(float(clustered(x[good, None], residual[good], star[good])[0, 0]) * grown * few(together) ** 2)
+    error = math.sqrt(max(spreads))
+    return Transformation(-slope, error, constant, math.hypot(math.sqrt(variance / number), error * middle), scatter, number,
                           (float(colour[good].min()), float(colour[good].max())))
+
+
+def _means(values: Floats, frame: NDArray[np.intp], good: NDArray[np.bool_]) -> Floats:
+    """Return for each value the mean of the good ones of its frame; NaN where there is none."""
+    number = np.bincount(frame[good], minlength=int(frame.max(initial=-1)) + 1)
+    total = np.bincount(frame[good], values[good], minlength=len(number))
+    return np.asarray(np.divide(total, number, out=np.full(len(number), np.nan), where=number > 0)[frame], np.float64)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from awe.science import psf
+from awe.science.spread import few, student
 
 Floats = NDArray[np.float64]
 RADII_FWHM: tuple[float, ...] = (0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0)
@@ -175,11 +176,16 @@ def _fit(offset: Floats, tint: Floats, noise: Floats, index: NDArray[np.intp], s
             normal = np.linalg.inv((design * w[:, None]).T @ (design * w[:, None]))
             solution = normal @ ((design * w[:, None]).T @ (target * w))
             value, slope = float(solution[0]), float(solution[1]) if fitted else slope
-            errors = (float(np.sqrt(normal[0, 0])), float(np.sqrt(normal[1, 1])) if fitted else 0.0)
             residual = offset[index] - slope * tint[index] - value
+            left = max(len(used) - (2 if fitted else 1), 1)
+            chi2 = float(np.sum((w * (offset[used] - slope * tint[used] - value)) ** 2)) / left
+            grown = max(few(left) * math.sqrt(chi2), 1.0)
+            errors = (grown * float(np.sqrt(normal[0, 0])), grown * float(np.sqrt(normal[1, 1])) if fitted else 0.0)
         scatter = 1.4826 * float(np.median(np.abs(residual[np.isin(index, used)])))
-        extra = _intrinsic(offset[used] - slope * tint[used] - value, noise[used])
-        keep = index[np.abs(residual) <= clip * np.hypot(np.maximum(noise[index], 1e-4), max(extra, 0.5 * scatter))]
+        freedom = max(len(used) - (2 if fitted else 1), 1)
+        taken = math.sqrt(len(used) / freedom)
+        extra = _intrinsic(taken * (offset[used] - slope * tint[used] - value), noise[used])
+        keep = index[np.abs(residual) <= student(clip, freedom) * np.hypot(np.maximum(noise[index], 1e-4), max(extra, 0.5 * scatter))]
         if len(keep) < 3 or (step > 1 and np.array_equal(keep, used)):
             break
         used = keep

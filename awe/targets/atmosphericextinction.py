@@ -35,6 +35,7 @@ class AtmosphericExtinction(Product):
     Zero points of frames include the atmosphere; this tells what they are at another airmass: `zero_point_at`.
     """
 
+    version = 2
     plan_number = "562"
     is_calibration = True
     validity = (0.5, 0.5)
@@ -83,13 +84,13 @@ class AtmosphericExtinction(Product):
 
     def coefficient_by_method(self) -> Extinction:
         """The coefficient, as the method says."""
-        raw, error, airmass, group = self.measured()
+        raw, error, airmass, group, exposure = self.measured()
         self.airmass_span = float(np.ptp(airmass)) if len(airmass) else 0.0
         if self.method == "fields":
-            return from_fields(raw, error, airmass, group=group, clip=self.sigma_clip)
+            return from_fields(raw, error, airmass, group=group, exposure=exposure, clip=self.sigma_clip)
         if self.method == "known":
             mean = [float(np.mean(values)) if len(values) else math.nan for values in (raw, airmass)]
-            own = float(np.std(raw)) / math.sqrt(max(len(raw) - 1, 1)) if len(raw) else math.nan
+            own = float(np.std(raw)) / math.sqrt(max(len(np.unique(exposure)) - 1, 1)) if len(raw) else math.nan
             return from_known_zero_point(mean[0], own, mean[1], self.known_zero_point, self.known_error)
         if self.method == "report":
             sky = clear_sky(CURVE, self.pressure, self.aerosol)
@@ -114,14 +115,16 @@ class AtmosphericExtinction(Product):
                                  "file, or set AtmosphericExtinction.coefficient")
         return float(found)
 
-    def measured(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.intp]]:
-        """Zero points of frames whose airmass is known, errors, airmasses, and which share a detector and a standard."""
+    def measured(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.intp], NDArray[np.intp]]:
+        """Zero points of frames whose airmass is known, errors, airmasses; which share a detector and a standard, which an exposure."""
         usable = [one for one in self.zero_points if one.reduced.airmass and math.isfinite(one.reduced.airmass) and one.error is not None]
         labels = [(one.chip.name, one.mode, one.reduced.object if one.mode == "relative" else "") for one in usable]
         order = sorted(set(labels))
+        exposures = sorted({one.exposure for one in usable})
         return (np.array([one.zero_point for one in usable], np.float64),
                 np.maximum(np.array([one.error for one in usable], np.float64), LEAST_ERROR),
-                np.array([one.reduced.airmass for one in usable], np.float64), np.array([order.index(one) for one in labels], np.intp))
+                np.array([one.reduced.airmass for one in usable], np.float64), np.array([order.index(one) for one in labels], np.intp),
+                np.array([exposures.index(one.exposure) for one in usable], np.intp))
 
     def describe_zero_points(self) -> None:
         """The zero points above the atmosphere, detector by detector, of frames that were compared with a catalogue."""
@@ -148,5 +151,5 @@ class AtmosphericExtinction(Product):
 
     def inspect(self) -> Any:
         """Zero points against airmass, and the line."""
-        raw, error, airmass, group = self.measured()
+        raw, error, airmass, group, _ = self.measured()
         return line_figure(self, airmass, raw, error, group, -self.extinction, ("airmass", "zero point [mag]"), self.how)

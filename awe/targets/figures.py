@@ -179,8 +179,8 @@ def ghost_figure(target: Any) -> Any:
     ny, nx = plane.shape
     axes.set(xlim=(-0.5, nx - 0.5), ylim=(-0.5, ny - 0.5))
     told = "not told" if target.brightness is None else f"{target.brightness:.2f} +- {target.brightness_error:.2f}"
-    axes.set_title(f"{target!r}\n{target.n_ghosts} ghosts on {100 * target.fraction:.1f} % of the pixels; brightness over model {told}",
-                   fontsize=8)
+    axes.set_title(f"{target.exposure} {target.chip.name}, smoothed\n{target.n_ghosts} ghosts on {100 * target.fraction:.1f} % of the "
+                   f"pixels; brightness over model {told}", fontsize=8)
     return figure
 
 

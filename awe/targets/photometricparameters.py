@@ -54,7 +54,7 @@ class PhotometricParameters(Product):
     """
 
     plan_number = "563+564"
-    version = 4
+    version = 5
 
     instrument = depends_on(Instrument, "the camera", key=True)
     chip = depends_on(Chip, "the detector", key=True)
@@ -131,12 +131,12 @@ class PhotometricParameters(Product):
         self.band = band = self.catalogue.band_named(self.reference_band or self.filter.band)
         stars = self.own_stars()
         radius = 0.75 * float(np.hypot(*self.reduced.image.data.shape)) * self.astrometry.pixel_scale / 3600.0
-        cone = (self.astrometry.ra, self.astrometry.dec, radius)
-        reference, errors = self.catalogue.near(*cone, band)
+        listed = self.catalogue.cone(self.astrometry.ra, self.astrometry.dec, radius)
+        reference, errors = self.catalogue.reference_of(listed, band)
         pairs = match(stars.ra, stars.dec, reference.ra, reference.dec, self.match_radius, mutual=True)
         mine, theirs = pairs.first, pairs.second
         flux, error = stars.total()
-        colour = self.catalogue.colours(*cone, self.colour)[theirs] if self.colour else None
+        colour = self.catalogue.colours_of(listed, self.colour)[theirs] if self.colour else None
         found = zero_point(flux[mine], error[mine], reference.magnitude[theirs], errors[theirs], exptime=self.reduced.exptime,
                            colour=colour, colour0=self.reference_colour, colour_term=self.known_colour_term(),
                            airmass=self.reduced.airmass or math.nan, system=self.system, band=band, clip=self.sigma_clip,
@@ -144,7 +144,7 @@ class PhotometricParameters(Product):
         if not found.ok:
             raise PermanentError(f"photometry of {self.exposure} {self.chip.name} in {band}: {found.reason}; "
                                  f"{len(mine)} of {len(stars.ra)} stars are in {self.refcat}")
-        self.keep(stars, *stars.total(), mine, errors[theirs], found)
+        self.keep(stars, flux, error, mine, errors[theirs], found)
         if self.colour:
             measured = self.transformation is not None and self.colour_term_from == "measured"
             self.colour_term = found.colour_term

@@ -29,6 +29,7 @@ from awe.targets.referencecatalogue import ReferenceCatalogue
 from awe.targets.sourcetable import table_bytes
 
 COLUMNS = (
+    Column("star", "", "meta.id", "which star of the catalogue, from 0", "int32"),
     Column("frame", "", "meta.id", "which frame, in the order of the solutions, from 0", "int32"),
     Column("ra", "deg", "pos.eq.ra;meta.main", "right ascension, ICRS", "float64"),
     Column("dec", "deg", "pos.eq.dec;meta.main", "declination, ICRS", "float64"),
@@ -44,6 +45,7 @@ class PhotTransformation(Product):
     The constant of each frame is its zero point, and is taken out; so a natural magnitude is the catalogue's for stars of colour 0.
     """
 
+    version = 2
     plan_number = "565"
     is_calibration = True
     validity = (180.0, 180.0)
@@ -93,26 +95,31 @@ class PhotTransformation(Product):
         stars, shape = stars_of(frame, wcs, solution.seeing, self.threshold), frame.image.data.shape
         frame.let_go()
         cone = (*wcs.centre(shape), field_radius(wcs, shape) + 0.01)
-        known, _ = self.catalogue.near(*cone, self.catalogue.band_named(self.primary or self.filter.band))
-        colour = self.catalogue.colours(*cone, self.colour)
+        listed = self.catalogue.cone(*cone)
+        known, _ = self.catalogue.reference_of(listed, self.catalogue.band_named(self.primary or self.filter.band))
+        colour = self.catalogue.colours_of(listed, self.colour)
         flux, error = stars.total()
         bright = np.flatnonzero(flux >= self.minimum_snr * error)
         pairs = match(stars.ra[bright], stars.dec[bright], known.ra, known.dec, self.match_radius, mutual=True)
         mine, theirs = bright[pairs.first], pairs.second
         return (np.full(len(mine), number), stars.ra[mine], stars.dec[mine], known.magnitude[theirs], colour[theirs],
-                -2.5 * np.log10(flux[mine] / frame.exptime))
+                -2.5 * np.log10(flux[mine] / frame.exptime), known.ra[theirs], known.dec[theirs])
 
     def compared(self, frames: list[tuple[NDArray[Any], ...]]) -> SourceTable:
         """The stars of all frames, their magnitudes on one zero point."""
-        number, ra, dec, primary, colour, instrumental = (np.concatenate(values) for values in zip(*frames, strict=True))
+        number, ra, dec, primary, colour, instrumental, *place = (np.concatenate(values) for values in zip(*frames, strict=True))
         natural = on_one_zero_point(instrumental, primary, colour, number.astype(np.intp), clip=self.sigma_clip)
-        arrays = {"frame": number.astype(np.int32), "ra": ra, "dec": dec, "primary": primary, "colour": colour, "natural": natural}
+        _, star = np.unique(np.column_stack(place), axis=0, return_inverse=True)
+        arrays = {"star": star.ravel().astype(np.int32), "frame": number.astype(np.int32), "ra": ra, "dec": dec, "primary": primary,
+                  "colour": colour, "natural": natural}
         return SourceTable.from_arrays(arrays, COLUMNS, ra="ra", dec="dec")
 
     def fit(self, table: SourceTable) -> Transformation | None:
         """The line through the stars; None where there are too few."""
         colour = np.asarray(table["colour"], np.float64)
-        return transformation(table["natural"], table["primary"], colour, np.zeros(len(colour)), clip=self.sigma_clip)
+        frame, star = (np.asarray(table[name], np.intp) for name in ("frame", "star"))
+        return transformation(table["natural"], table["primary"], colour, np.zeros(len(colour)), clip=self.sigma_clip,
+                              frame=frame, star=star)
 
     def contents(self) -> dict[str, Content]:
         """The stars."""

@@ -61,7 +61,10 @@ class ReferenceCatalogue(Stored):
 
     def near(self, ra: float, dec: float, radius: float, band: str | None) -> tuple[Reference, np.ndarray]:
         """The stars around a position for astrometry, and the errors of their magnitudes; without a band, the first."""
-        found = self.cone(ra, dec, radius)
+        return self.reference_of(self.cone(ra, dec, radius), band)
+
+    def reference_of(self, found: SourceTable, band: str | None) -> tuple[Reference, np.ndarray]:
+        """Some of its sources as stars for astrometry, and the errors of their magnitudes; without a band, the first."""
         known = list(json.loads(self.bands))
         named = band if band in known else next(iter(known), None)
         nan = np.full(len(found), np.nan)
@@ -73,15 +76,14 @@ class ReferenceCatalogue(Stored):
                               columns.get("pmra"), columns.get("pmdec"), float(epoch) if epoch else 2000.0)
         return reference, columns.get(f"mag_{named}_error", nan)
 
-    def colours(self, ra: float, dec: float, radius: float, colour: str) -> np.ndarray:
-        """The colours of the stars that `near` gives, as in g-r; NaN where a magnitude is missing.
+    def colours_of(self, found: SourceTable, colour: str) -> np.ndarray:
+        """The colours of some of its sources, as in g-r; NaN where a magnitude is missing.
 
         Raises PermanentError where it is no colour, or of bands that the catalogue has not.
         """
         bluer, minus, redder = colour.partition("-")
         if not (bluer and minus and redder):
             raise PermanentError(f"a colour is two bands of the catalogue, as in g-r; {colour!r} was given")
-        found = self.cone(ra, dec, radius)
         blue, red = (plain(found[f"mag_{self.band_named(band)}"]) for band in (bluer, redder))
         return np.asarray(blue - red, np.float64)
 

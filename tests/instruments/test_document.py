@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from awe.instruments import calibration, chip, condition, dates, definition, filters, load, recognise, reduction, rule
+from awe.instruments import calibration, chip, condition, dates, definition, filters, ghosts, load, masks, recognise, reduction, rule
 from tests.instruments.conftest import DOCUMENT, MINIMAL, example_text
 
 WORDS = sorted(
@@ -18,6 +18,8 @@ WORDS = sorted(
         *chip.AMPLIFIER_WORDS,
         *chip.FLIPS,
         *filters.WORDS,
+        *ghosts.WORDS,
+        *masks.WORDS,
         *filters.SYSTEMS,
         *calibration.KINDS,
         *calibration.WORDS,

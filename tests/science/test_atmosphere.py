@@ -17,3 +17,10 @@ def test_usual_coefficients_of_a_mountain():
     found = clear_sky(np.array(list(usual)))
     assert np.abs(found - np.array(list(usual.values()))).max() < 0.08 and (np.diff(found) < 0).all()
     assert np.isnan(clear_sky(np.nan))
+
+
+def test_ozone_is_that_of_its_cross_sections():
+    """Means over 10 nm of what IUP Bremen measured at 233 K, in 1e-25 m2; 300 Dobson units."""
+    wavelength, section = np.array([505.0, 575.0, 605.0, 655.0, 705.0]), np.array([1.48, 4.672, 5.019, 2.238, 0.7455])
+    found = clear_sky(wavelength, 0.0, 0.0)
+    assert found == pytest.approx(1.0857 * 300 * 2.687e20 * section * 1e-25, abs=0.006)

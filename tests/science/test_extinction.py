@@ -68,3 +68,16 @@ def test_a_transformation_is_found_and_kept_to_its_colours():
     assert found.apply(np.array([18.0]), np.array([18.0]), np.array([17.0]))[0] == pytest.approx(18 - 0.14 + 0.03, abs=0.01)
     assert np.isnan(found.apply(np.array([18.0]), np.array([18.0]), np.array([12.0]))[0])
     assert transformation(user[:4], g[:4], g[:4], r[:4]) is None
+
+
+@pytest.mark.parametrize("chips", [1, 3])
+def test_what_the_air_did_is_shared_by_the_chips_of_an_exposure(chips):
+    rng = np.random.default_rng(6)
+    pulls = []
+    for _ in range(300):
+        airmass = np.tile(rng.uniform(1.0, 1.9, 12), chips)
+        raw = 25.0 - 0.2 * airmass + np.tile(rng.normal(0, 0.01, 12), chips) + rng.normal(0, 0.003, 12 * chips)
+        found = from_fields(raw, np.full(12 * chips, 0.003), airmass, group=np.repeat(np.arange(chips), 12),
+                            exposure=np.tile(np.arange(12), chips))
+        pulls.append((found.value - 0.2) / found.error)
+    assert 0.85 < np.std(pulls) < 1.3 and abs(np.mean(pulls)) < 0.25
