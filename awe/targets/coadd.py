@@ -29,6 +29,8 @@ from awe.targets.raw import RawScienceFrame
 from awe.targets.regridded import RegriddedFrame
 from awe.targets.sections import Sections
 
+#: Why a frame is left out that is named in `exclude`.
+EXCLUDED = "excluded by who asked"
 #: Pixels that a coadd may have: 2 GiB for each of its planes.
 LARGEST = 1 << 29
 
@@ -66,6 +68,7 @@ class CoaddFrame(BaseFrame):
     maximum_astrometric_error = parameter(0.0, "frames with larger astrometric residuals are left out; 0 asks nothing", unit="arcsec",
                                           at_least=0.0)
     maximum_distance = parameter(5.0, "frames further from the middle of the tile are left out; 0 asks nothing", unit="deg", at_least=0.0)
+    exclude = parameter("", "frames that are left out because one says so: EXPOSURE or EXPOSURE:CHIP, with ; between", was="")
     minimum_frames = parameter(1, "of fewer frames that are good enough nothing is made", at_least=1)
 
     depth = attribute(int, "number of frames averaged")
@@ -113,14 +116,16 @@ class CoaddFrame(BaseFrame):
         """The frames that are good enough; the others are written down."""
         limits = Limits(self.maximum_seeing, self.maximum_extinction, self.maximum_zero_point_error, self.maximum_astrometric_error,
                         self.maximum_distance)
-        why = reasons([quality_of(frame) for frame in self.frames], limits)
+        said = [EXCLUDED if is_excluded(frame, self.exclude) else "" for frame in self.frames]
+        judged = iter(reasons([quality_of(frame) for frame, word in zip(self.frames, said, strict=True) if not word], limits))
+        why = [word or next(judged) for word in said]
         left = [{"exposure": frame.exposure, "chip": frame.chip.name, "reason": reason}
                 for frame, reason in zip(self.frames, why, strict=True) if reason]
         chosen = [frame for frame, reason in zip(self.frames, why, strict=True) if not reason]
         if len(chosen) < self.minimum_frames:
-            said = "; ".join(f"{one['exposure']} {one['chip']}: {one['reason']}" for one in left[:5]) or "there are no more"
+            told = "; ".join(f"{one['exposure']} {one['chip']}: {one['reason']}" for one in left[:5]) or "there are no more"
             raise PermanentError(f"{len(chosen)} of {len(self.frames)} frames of {self.object} are good enough for a coadd of at least "
-                                 f"{self.minimum_frames}: {said}")
+                                 f"{self.minimum_frames}: {told}")
         self.n_left_out, self.left_out = len(left), json.dumps(left)
         if left:
             self.raise_flag(Flag.INPUTS_LEFT_OUT)
@@ -207,6 +212,12 @@ def layer_of(frame: RegriddedFrame, scale: float) -> Layer:
     ny, nx = sections.shape
     window = Window(frame.x0, frame.y0, nx, ny)
     return Layer(window, functools.partial(sections.layer_planes, window), scale, fwhm=known(frame.seeing))
+
+
+def is_excluded(frame: RegriddedFrame, named: str) -> bool:
+    """Whether a frame is among those that are named, by its exposure or by exposure and chip."""
+    words = {word.strip() for word in named.split(";")}
+    return frame.exposure in words or f"{frame.exposure}:{frame.chip.name}" in words
 
 
 def tile_of_field(keys: Mapping[str, Any]) -> str:

@@ -67,7 +67,7 @@ def test_nobody_in_particular_sees_no_raw_frames_and_makes_nothing(site):
 
 
 @pytest.mark.parametrize("wrong", [{"cls": "MasterBiass"}, {"chip": "ccd99"}, {"keys": "nonsense"}, {"pars": "MasterBias.sigma=1"},
-                                   {"assume": "x y"}, {"date": "yesterday"}, {"keys": "readout_mode=\u0000"}])
+                                   {"assume": "x y"}, {"exclude": "e1"}, {"date": "yesterday"}, {"keys": "readout_mode=\u0000"}])
 def test_what_is_not_understood_is_refused_with_a_reason(site, wrong):
     client, headers = site
     wrong = {"cls": "MasterBias", **wrong}

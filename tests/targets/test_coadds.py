@@ -64,6 +64,17 @@ def test_frames_that_are_not_good_enough_are_left_out_with_the_reason(fresh):
         CoaddFrame.get(object=FIELD, pars={"CoaddFrame": {"maximum_seeing": 0.01}})
 
 
+def test_frames_are_left_out_by_name_and_the_coadd_says_so(fresh):
+    usual = CoaddFrame.find(object=FIELD)
+    first = usual.frames[0]
+    pars = {"CoaddFrame": {"exclude": f"nonesuch; {first.exposure}:{first.chip.name}"}}
+    assert [node.cls for node in CoaddFrame.plan(object=FIELD, pars=pars).todo] == [CoaddFrame]
+    coadd = CoaddFrame.get(object=FIELD, pars=pars)
+    assert json.loads(coadd.left_out) == [{"exposure": first.exposure, "chip": first.chip.name, "reason": "excluded by who asked"}]
+    assert coadd.depth == usual.depth - 1 and coadd.exclude == pars["CoaddFrame"]["exclude"] and first in coadd.frames
+    assert CoaddFrame.get(object=FIELD, pars=pars).oid == coadd.oid and CoaddFrame.find(object=FIELD).oid == usual.oid
+
+
 def test_a_grid_of_ones_own_and_shares_of_pixels(fresh):
     usual = CoaddFrame.find(object=FIELD)
     ra, dec = (float(v) for v in usual.as_wcs().centre(usual.image.data.shape))

@@ -46,6 +46,8 @@ def targets(asked: Asked) -> Shown:
     nodes = list(rows(plan, asked["depth"]))
     shown = {"counts": plan.counts(), "todo": len(plan.todo), "nodes": nodes, "is_whole": len(nodes) < DRAWN}
     keys = ", ".join(f"{word.partition('=')[0]}={word.partition('=')[2]!r}" for word in words)
+    pars = parameters_given(pars_of(asked, cls))
+    keys += f"{', ' if keys else ''}pars={pars}" if pars else ""
     return Shown("targets.html", f"{cls.__name__} {' '.join(words)}".strip(), {**data, "plan": shown}, awe=f"{cls.__name__}.plan({keys})",
                  more={"usual": USUAL, "keys": natural_key(cls), "parameters": parameters(cls), "nodes": nodes,
                        "running": submissions.running()})
@@ -67,12 +69,24 @@ def planned(asked: Asked, cls: Any, words: list[str]) -> Plan:
         wanted = cls.requests(**keys_given(cls, words))
         if len(wanted) > MOST:
             raise QueryError(f"{len(wanted)} targets fit; name more keys, until {MOST} or fewer do")
-        return Planner(options=options_of(asked)).plan(wanted)
+        return Planner(options=options_of(asked, cls)).plan(wanted)
 
 
-def options_of(asked: Asked) -> Options:
+def pars_of(asked: Asked, cls: Any) -> list[str]:
+    """The parameters as ``CLASS.name=value``; what is to be left out is one of them, so that the product tells of it."""
+    found = [one for one in re.split(r"[\s,]+", asked["pars"].strip()) if one]
+    excluded = ";".join(one for one in re.split(r"[\s,;]+", asked["exclude"]) if one)
+    if not excluded:
+        return found
+    if "exclude" not in parameters(cls):
+        able = ", ".join(sorted(each.__name__ for each in target_classes() if "exclude" in parameters(each)))
+        raise QueryError(f"nothing can be left out of a {cls.__name__} by name; of {able} it can, and elsewhere is_valid = 0 does it")
+    return [*found, f"{cls.__name__}.exclude={excluded}"]
+
+
+def options_of(asked: Asked, cls: Any) -> Options:
     """How the request is meant."""
-    pars = parameters_given([one for one in re.split(r"[\s,]+", asked["pars"].strip()) if one])
+    pars = parameters_given(pars_of(asked, cls))
     return Options(pars, asked["retry"], asked["grow"], asked["fresh"])
 
 
@@ -123,7 +137,7 @@ def make(asked: Asked) -> Done:
         refuse_blocked(plan.tops)
         return Done("Everything is up to date; nothing was to be made.", back(asked), {"todo": 0})
     flags = [f"--{name}" for name in ("retry", "grow", "fresh") if asked[name]]
-    pars = [word for one in re.split(r"[\s,]+", asked["pars"].strip()) if one for word in ("--pars", one)]
+    pars = [word for one in pars_of(asked, cls) for word in ("--pars", one)]
     workers = ["--workers", str(asked["workers"])] if asked["workers"] else []
     submissions.submit(asked.house, asked.need_user(), [cls.__name__, *words, "--all", *flags, *pars, *workers])
     return Done(f"{len(plan.todo)} are being made; this page follows them.", "/jobs", {"todo": len(plan.todo)},
@@ -145,6 +159,7 @@ KEYS = (Parameter("cls", str, "the kind of target, such as CoaddFrame", "", long
         key("exposure", "name of the exposure"), key("date", "a night, as 2024-03-10"),
         Parameter("keys", str, "other keys, as key=value with blanks between", "", longest=1000),
         Parameter("pars", str, "process parameters, as CLASS.name=value with blanks between", "", longest=2000),
+        Parameter("exclude", str, "frames that are left out, where the target can: EXPOSURE or EXPOSURE:CHIP with ;", "", longest=2000),
         Parameter("assume", str, "edits that are only assumed, a line each: ID field=value", "", longest=4000),
         Parameter("retry", bool, "make again what is held", False), Parameter("grow", bool, "remake sets that may grow", False),
         Parameter("fresh", bool, "make anew from the nearest raw data", False),
