@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from awe.dataflow import select
 from awe.dataflow.groups import known_by, member_time, ranked
-from awe.dataflow.node import Ask, Candidate, Mark, Node, Slots, Swept, is_makeable
+from awe.dataflow.node import Ask, Candidate, Mark, Node, Slots, Swept, Why, is_makeable
 from awe.dataflow.select import EdgeNow, Member, WantNow, Winner
 from awe.dataflow.state import DAY, Cause, Reason, State, date_of
-from awe.dataflow.sweep import Exceptions, Other, Sweep, Target, is_old
+from awe.dataflow.sweep import DIFFERS, MOVED, NEW, Exceptions, Sweep, Target, is_old
 from awe.persist.declare import DependencyList
 from awe.persist.mapping import class_of
 
 if TYPE_CHECKING:
     from awe.dataflow.graph import Graph
-
-REPLACED = Cause.REPLACED
 
 
 class Changes:
@@ -73,10 +71,11 @@ class Changes:
                 node.others.append(other)
             else:
                 node.others, odd[oid] = [other], node
-            if other.differs:
-                if other.is_new:
+            how = other[4]
+            if how & DIFFERS:
+                if how & NEW:
                     node.has_new_input = True
-                if other.anchor != node.anchor or node.cls in asking:
+                if how & MOVED or node.cls in asking:
                     self._suspect[node] = None
         self.odd.update([(oid, nodes[oid]) for oid in found.targets])
         vanished = set(found.vanished)
@@ -144,7 +143,7 @@ class Changes:
         node.gone = [*node.gone, *((name, edge) for edge in gone)]
         places = {(edge.slot, edge.pos) for edge in gone}
         node.others = [other for other in node.others if other[1:3] not in places]
-        node.has_new_input = any(other.differs and other.is_new for other in node.others)
+        node.has_new_input = any(other.how & DIFFERS and other.how & NEW for other in node.others)
         node.marks = [mark for mark in node.marks if mark.edge is None or mark.edge[1:3] not in places]
         self._marked |= {(edge.target, edge.slot, edge.input) for edge in gone}
 
@@ -201,16 +200,16 @@ class Changes:
         """Whether what leads an object, or what others ask by, is now something else that changes more than itself."""
         slots = Slots.of(node.cls)
         for other in node.others:
-            if other.differs and self._counts(node, slots.name_of[other.slot], other.anchor):
+            if other.how & DIFFERS and self._counts(node, slots.name_of[other.slot], moved=bool(other.how & MOVED)):
                 return True
         for mark in node.marks:
             now = picked(mark)
-            if now is not None and is_replaced(mark) and self._counts(node, mark.slot, now.anchor):
+            if now is not None and is_replaced(mark) and self._counts(node, mark.slot, moved=now.anchor != node.anchor):
                 return True
         return False
 
-    def _counts(self, node: Node, name: str, anchor: int) -> bool:
-        return name in Slots.of(node.cls).sources or (anchor != node.anchor and name == self._lead_of(node))
+    def _counts(self, node: Node, name: str, *, moved: bool) -> bool:
+        return name in Slots.of(node.cls).sources or (moved and name == self._lead_of(node))
 
     def _lead_of(self, node: Node) -> str | None:
         """The single dependency that led an object when it was made."""
@@ -344,9 +343,9 @@ def picked(mark: Mark) -> Winner | None:
     return mark.ask.node.winner if mark.ask.node is not None else None
 
 
-def direct_reasons(node: Node) -> list[Reason]:
+def direct_reasons(node: Node) -> list[Why]:
     """Why an object is out of date, as far as other winners and other members say so."""
-    found = [replaced_by(other) for other in node.others if other.differs]
+    found: list[Why] = [other for other in node.others if other.how & DIFFERS]
     found += [replaced(mark) for mark in node.marks if is_replaced(mark)]
     found += [Reason(Cause.REMOVED, (f"{class_of(edge.winner.class_id).__name__} {edge.winner.object_id[:8]}" if edge.winner else name,))
               for name, edge in node.gone]
@@ -363,10 +362,4 @@ def replaced(mark: Mark) -> Reason:
     """Say that another object is now picked in the place of the recorded one."""
     now = picked(mark)
     assert now is not None and mark.edge is not None
-    return Reason(REPLACED, (class_of(now.class_id).__name__, mark.edge.input, now.object_id[:8], date_of(now.created // DAY)))
-
-
-def replaced_by(other: Other) -> Reason:
-    """The same of an input that cannot be made."""
-    name, date = class_of(other.class_id).__name__, date_of(other.created // DAY)
-    return tuple.__new__(Reason, (REPLACED, (name, other.input, other.object_id[:4].hex(), date)))
+    return Reason(Cause.REPLACED, (class_of(now.class_id).__name__, mark.edge.input, now.object_id[:8], date_of(now.created // DAY)))

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from awe.dataflow import select
-from awe.dataflow.changes import is_replaced, replaced, replaced_by
+from awe.dataflow.changes import is_replaced, replaced
 from awe.dataflow.expand import listed
 from awe.dataflow.graph import Graph
-from awe.dataflow.node import Ask, Mark, Node, Slots
+from awe.dataflow.node import Ask, Mark, Node, Slots, Why
 from awe.dataflow.past import Past
 from awe.dataflow.select import Before
 from awe.dataflow.state import Cause, Reason, State
+from awe.dataflow.sweep import DIFFERS
 from awe.persist.declare import DependencyList
 
 #: How many inputs of one class are named that a node waits for.
@@ -45,7 +46,8 @@ class Judge:
             judged = [node for node in level if node.state is NOT_CHECKED]
             for node in judged:
                 if node.is_bottom:
-                    if reasons := [replaced_by(other) for other in node.others if other.differs]:
+                    reasons: list[Why] = [other for other in node.others if other[4] & DIFFERS]
+                    if reasons:
                         node.state, node.reasons = OUT_OF_DATE, reasons
                     else:
                         node.state = UP_TO_DATE
@@ -59,7 +61,7 @@ class Judge:
     # ------------------------------------------------------------------ objects that exist
 
     def _judge_existing(self, node: Node) -> None:
-        reasons = [replaced_by(other) for other in node.others if other.differs] if node.others else []
+        reasons: list[Why] = [other for other in node.others if other.how & DIFFERS]
         waiting = [child for child in node.stands_on if child.state in WORK] if node.stands_on else []
         is_unchecked = len(waiting) < len(node.stands_on) and any(child.state is NOT_CHECKED for child in node.stands_on)
         bad: list[Mark] = []
@@ -94,7 +96,7 @@ class Judge:
         if node.more and not node.state.is_work:
             node.more = ()
 
-    def _grown(self, node: Node, reasons: list[Reason], waiting: list[Node]) -> int:
+    def _grown(self, node: Node, reasons: list[Why], waiting: list[Node]) -> int:
         """Say which members have come to groups; return by how many an open set could grow."""
         grown, usable = 0, [each for each in node.more if each.ask.node is not None and not each.ask.node.is_blocked]
         for each in usable:
@@ -111,9 +113,10 @@ class Judge:
                 waiting.append(child)
         return grown
 
-    def _blocked(self, node: Node, bad: list[Mark], reasons: list[Reason]) -> list[Reason]:
+    def _blocked(self, node: Node, bad: list[Mark], reasons: list[Why]) -> list[Why]:
         """What inputs that can neither be used nor made mean: the end, or that it is made without them."""
-        slots, blocked = Slots.of(node.cls), []
+        slots = Slots.of(node.cls)
+        blocked: list[Why] = []
         for mark in bad:
             assert mark.ask.node is not None and mark.edge is not None
             child, siblings = mark.ask.node, sum(other.slot == mark.slot for other in bad)
@@ -144,15 +147,15 @@ class Judge:
             else:
                 node.reasons.extend(self._why_not(node, one) if one is not None else [Reason(Cause.NOTHING_THERE)])
 
-    def _why_not(self, node: Node, one: Before) -> list[Reason]:
+    def _why_not(self, node: Node, one: Before) -> list[Why]:
         had, wanted = self.graph.book.values_of(one.params_id), {**node.parameters, **node.below}
-        changed = [Reason(Cause.PARAMETER, (name, had.get(name, "none"), value)) for name, value in wanted.items()
-                   if had.get(name, value) != value]
+        changed: list[Why] = [Reason(Cause.PARAMETER, (name, had.get(name, "none"), value)) for name, value in wanted.items()
+                              if had.get(name, value) != value]
         return changed or [Reason(Cause.INVALIDATED, (node.cls.__name__, one.object_id[:8]))]
 
     def _judge_planned(self, node: Node) -> None:
         slots = Slots.of(node.cls)
-        blocked: list[Reason] = []
+        blocked: list[Why] = []
         waiting: list[Node] = []
         missing = False
         for name, asked in node.inputs.items():
@@ -226,14 +229,14 @@ def leave_out(node: Node, child: Node) -> None:
             node.inputs[name] = Ask(asked.cls, asked.sel, asked.at, asked.keys)
 
 
-def waits_for(waiting: list[Node]) -> list[Reason]:
+def waits_for(waiting: list[Node]) -> list[Why]:
     """What a node waits for: each by its name; of many of one class how many they are."""
     if len(waiting) <= FEW:
         return [Reason(Cause.INPUT_TO_MAKE, (child,)) for child in waiting]
     counts: dict[type, int] = {}
     for child in waiting:
         counts[child.cls] = counts.get(child.cls, 0) + 1
-    few = [Reason(Cause.INPUT_TO_MAKE, (child,)) for child in waiting if counts[child.cls] <= FEW]
+    few: list[Why] = [Reason(Cause.INPUT_TO_MAKE, (child,)) for child in waiting if counts[child.cls] <= FEW]
     return few + [Reason(Cause.INPUT_TO_MAKE, (f"{count} {cls.__name__}",)) for cls, count in counts.items() if count > FEW]
 
 

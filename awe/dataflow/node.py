@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from awe.dataflow.select import EdgeNow, Winner
 from awe.dataflow.state import Reason, State
@@ -49,17 +49,21 @@ class Candidate(NamedTuple):
     ask: Ask
 
 
+#: Why a node is in its state; what replaced a recorded input says it itself.
+Why: TypeAlias = "Reason | Other"
 #: Stands for what most nodes have none of; never written to.
 NOTHING: Any = MappingProxyType({})
 #: Stands for an object of which no more is known than its class and anchor: it is read when somebody wants to see it.
 UNREAD: Any = ()
+NOT_CHECKED = State.NOT_CHECKED
 
 
 class Node:
     """One target in a plan: an object that the rule picked, or one that would have to be made.
 
     Of an object that exists only what needs a look is known at first (`others`, `marks`, `stands_on`, `gone`, `more`); everything
-    else below it is as recorded, and is read when `inputs` are asked for.
+    else below it is as recorded, and is read when `inputs` are asked for.  There are very many of them: what each has is in slots, the
+    rest stands in the class until it is set.
 
     Attributes
     ----------
@@ -85,12 +89,13 @@ class Node:
         the earliest and the latest time it is wanted for
     """
 
-    others: list[Other] | tuple[()] = ()
+    __slots__ = ("__dict__", "__weakref__", "_winner", "anchor", "cls", "graph", "has_new_input", "keys", "level", "oid", "others",
+                 "reasons", "sel", "state")
+
     marks: list[Mark] | tuple[()] = ()
     stands_on: list[Node] | tuple[()] = ()
     gone: list[tuple[str, EdgeNow]] | tuple[()] = ()
     more: list[Candidate] | tuple[()] = ()
-    reasons: list[Reason]
     wants: dict[str, tuple[bytes, int, int]] = NOTHING
     regrouped: dict[str, tuple[bytes, int, int]] = NOTHING
     needed: dict[str, int] = NOTHING
@@ -99,10 +104,7 @@ class Node:
     pers: dict[tuple[str, Ask], bytes] = NOTHING
     _inputs: dict[str, Ask | list[Ask]] | None = None
     _edges: dict[str, list[EdgeNow]] | None = None
-    level = 0
-    state = State.NOT_CHECKED
     partial = False
-    has_new_input = False
     restarted = False
     fresh = False
     asked_from: int | None = None
@@ -114,12 +116,14 @@ class Node:
     identity: object = None
     obj: Any = None
     result: Any = None
-    graph: Graph | None = None
 
     def __init__(self, cls: type, sel: bytes, winner: Winner | None = None, keys: dict[str, Any] | None = None) -> None:
         self.cls, self.sel, self._winner, self.keys = cls, sel, winner, keys
         self.anchor: int = winner.anchor if winner else 0
-        self.reasons = []
+        self.level, self.state, self.has_new_input = 0, NOT_CHECKED, False
+        self.reasons: list[Why] = []
+        self.others: list[Other] | tuple[()] = ()
+        self.graph: Graph | None = None
 
     @classmethod
     def planned(cls, ask: Ask) -> Node:
@@ -242,11 +246,14 @@ class Node:
 class Swept(Node):
     """An object below which, or about which, something is not as it was recorded; it is read when somebody wants to see it."""
 
+    __slots__ = ()
+
     partial = True
 
     def __init__(self, cls: type, anchor: int, graph: Graph, oid: int, winner: Winner = UNREAD) -> None:
         self.cls, self.anchor, self.graph, self.oid, self._winner = cls, anchor, graph, oid, winner
-        self.sel, self.keys, self.reasons = b"", None, []
+        self.sel, self.keys, self.reasons, self.others = b"", None, [], ()
+        self.level, self.state, self.has_new_input = 0, NOT_CHECKED, False
 
     @property
     def winner(self) -> Winner | None:

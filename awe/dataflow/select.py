@@ -92,10 +92,13 @@ WIDE_OF_BINS = "(select c.oid from ({bins}) c order by c.created desc,c.object_i
 BIN = """select c.oid,c.created,c.object_id from candidate c
  where c.sel={sel} and c.span={span} and c.t_start>{at}-{length} and c.t_start<={at} and {at}<c.t_end
  and c.eligible=1 and {params} and {visible}"""
-#: Twice the latest date in one bin, and one more where another than `recorded` has it.
-MARKED = """coalesce((select max(2*c.created+(c.oid<>{recorded})) from candidate c
- where c.sel={sel} and c.span={span} and c.t_start>{at}-{length} and c.t_start<={at} and {at}<c.t_end
- and c.eligible=1 and {params} and {visible}),-1)"""
+#: Twice the latest date in one bin, or of one key, and one more where another than `recorded` has it.
+MARKED = """coalesce((select max(2*c.created+{other}) from candidate c
+ where c.sel={sel} and {bin}c.t_start<={at} and {at}<c.t_end and c.eligible=1 and {params} and {visible}),-1)"""
+IN_BIN = "c.span={span} and c.t_start>{at}-{length} and "
+#: One for another object than the recorded one, and the greatest of some numbers.
+OTHER = {"sqlite": "(c.oid<>{recorded})", "postgresql": "(c.oid<>{recorded})::int"}
+GREATEST = {"sqlite": "max", "postgresql": "greatest"}
 NARROW = """(select c.oid from candidate c where c.sel={sel} and c.t_start<={at} and {at}<c.t_end
  and c.eligible=1 and {params} and {visible} order by c.created desc,c.object_id desc limit 1)"""
 
@@ -115,15 +118,20 @@ def latest(connection: sa.Connection, sight: Sight, sel: str, at: str, params: s
     return WIDE_OF_BINS.format(bins=" union all ".join(bins)) if bins else "null::bigint"
 
 
-def is_latest(connection: sa.Connection, sight: Sight, sel: str, at: str, recorded: str, params: str = "c.params_id=0") -> str:
-    """A criterion, in the words of SQLite, that a recorded input is still picked: found without sorting, which takes a third longer.
+def is_latest(connection: sa.Connection, sight: Sight, sel: str, at: str, recorded: str, params: str = "c.params_id=0", *,
+              narrow: bool = False) -> str:
+    """A criterion that a recorded input is still picked: found without sorting, which takes a third longer.
 
     It holds where nothing else has as late a date.  Where it does not, the rule itself has to be asked: of two of the same
     microsecond the one with the greater identity is the later.
     """
-    words = {"sel": sel, "at": at, "recorded": recorded, "params": params, "visible": sight.where("c")}
-    bins = [MARKED.format(span=span, length=length, **words) for span, length in rows(connection, "select span,length from span")]
-    return f"max(-1,{','.join(bins)})%2=0" if bins else "0"
+    dialect = connection.dialect.name
+    words = {"sel": sel, "at": at, "other": OTHER[dialect].format(recorded=recorded), "params": params, "visible": sight.where("c")}
+    if narrow:
+        return f"{MARKED.format(bin='', **words)}&1=0"
+    bins = [MARKED.format(bin=IN_BIN.format(span=span, length=length, at=at), **words)
+            for span, length in rows(connection, "select span,length from span")]
+    return f"{GREATEST[dialect]}(-1,{','.join(bins)})&1=0" if bins else "1=0"
 
 
 def rows(connection: sa.Connection, statement: str, given: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

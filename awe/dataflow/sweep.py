@@ -16,36 +16,60 @@ from awe.dataflow.kinds import Kinds
 from awe.dataflow.parameters import ParameterBook
 from awe.dataflow.scopes import Scopes
 from awe.dataflow.select import WINNER_COLUMNS, EdgeNow, Sight, WantNow, Winner, is_latest, latest, rows
+from awe.dataflow.state import DAY, Cause, date_of
 from awe.persist.mapping import class_of
 
 #: A key of which more objects than this stand side by side is looked up by the bins of their lengths of validity.
 FEW = 12
 #: Up to how many slots are looked up one by one; of more, or of all that there are, all inputs are gone through.
 FEW_SLOTS = 4
-#: How many objects are looked at to find out of which keys there are few.
+REPLACED = Cause.REPLACED.words
+#: The target and the winner of an exception.  PostgreSQL expects many, and would read all objects there are.
+LOOKED_UP = {
+    "sqlite": "cross join object t on t.oid=x.target left join object w on w.oid=x.winner",
+    "postgresql": "cross join lateral (select o.class_id,o.anchor from object o where o.oid=x.target offset 0) t "
+                  "left join lateral (select * from object o where o.oid=x.winner offset 0) w on true"}
+#: What is special about an `Other`.
+DIFFERS, MOVED, NEW = 1, 2, 4
+#: How many objects are looked at to find out how inputs are best looked up.
 SAMPLE = 64
+#: Which part of the inputs is to be another now for the rule to be asked at once.
+MOST = 0.5
 
 
 class Other(NamedTuple):
     """Another object that is picked in the place of a recorded input, and that cannot itself be out of date.
 
-    `differs` says whether its value does; `is_new` that nothing was ever made from it, nor from anything of its key and value.
-    `target_class_id` and `target_anchor` belong to the object that has the input.
+    `how` holds bits, as columns cost more than looking up what is in them: `DIFFERS`, that its value is another; `MOVED`, that its
+    time is not that of the target; `NEW`, that nothing was ever made from it, nor from anything of its key and value.
+    `target_class_id` and `target_anchor` belong to the object that has the input.  Where it differs it is itself the reason why
+    that is out of date.
     """
 
     target: int
     slot: int
     pos: int
     input: int
-    differs: int
+    how: int
     oid: int
     class_id: int
     created: int
     object_id: bytes
-    anchor: int
-    is_new: int
     target_class_id: int
     target_anchor: int
+
+    @property
+    def cause(self) -> Cause:
+        """What kind of reason it is."""
+        return Cause.REPLACED
+
+    @property
+    def text(self) -> str:
+        """The reason in words."""
+        return REPLACED.format(class_of(self[6]).__name__, self[3], self[8][:4].hex(), date_of(self[7] // DAY))
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class Target(NamedTuple):
@@ -86,11 +110,27 @@ class Group(NamedTuple):
     is_same: bool
 
 
-class Level(NamedTuple):
-    """Objects that are looked at together, and what inputs their classes have."""
+class Level:
+    """Objects that are looked at together, and what inputs their classes have; `table` and `given` put them into a statement."""
 
-    oids: list[int]
-    kinds: Kinds
+    def __init__(self, connection: sa.Connection, oids: list[int], kinds: Kinds) -> None:
+        self.oids, self.kinds = oids, kinds
+        self.table, self.given = numbers(connection, oids)
+
+
+class Looks(NamedTuple):
+    """How inputs are looked up, as far as a sample tells.
+
+    Attributes
+    ----------
+    narrow
+        the slots of whose inputs few stand side by side
+    changed
+        the slots of whose inputs something else is picked in most places
+    """
+
+    narrow: set[int]
+    changed: set[int]
 
 
 class Sweep:
@@ -113,6 +153,7 @@ class Sweep:
         self.fence = " limit -1" if self.sqlite else " offset 0"
         self.order, self.order_wants = ("", "") if self.sqlite else (" order by x.target,x.slot,x.pos", " order by q.target,q.slot")
         self.differs = "is not" if self.sqlite else "is distinct from"
+        self.looked_up = LOOKED_UP[connection.dialect.name]
         self.levels: list[Level] = []
         self.seen: set[int] = set()
         self.links: list[tuple[int, int, int]] = []
@@ -126,17 +167,17 @@ class Sweep:
         self.levels = []
         oids, kinds = [oid for oid in dict.fromkeys(roots) if oid not in self.seen], Kinds(classes)
         while oids:
-            self.levels.append(Level(oids, kinds))
+            level = Level(self.connection, oids, kinds)
+            self.levels.append(level)
             self.seen.update(oids)
-            links = self._read(Level(oids, kinds), kinds.made, "e.target,e.slot,e.input") if kinds.made else []
+            links = self._read(level, kinds.made, "e.target,e.slot,e.input") if kinds.made else []
             self.links += links  # type: ignore[arg-type]
             oids, kinds = [oid for oid in dict.fromkeys(link[2] for link in links) if oid not in self.seen], Kinds(kinds.below)
 
     def _read(self, level: Level, slots: set[int], columns: str, more: str = "") -> list[tuple[Any, ...]]:
         """Some columns of the recorded inputs of a level."""
-        source, given = numbers(self.connection, level.oids)
-        return rows(self.connection, f"select {columns} from {source} b {self.join} edge e on e.target=b.oid "
-                                     f"and e.slot in ({listed(slots)}){more}", given)
+        return rows(self.connection, f"select {columns} from {level.table} b {self.join} edge e on e.target=b.oid "
+                                     f"and e.slot in ({listed(slots)}){more}", level.given)
 
     def exceptions(self) -> Exceptions:
         """The recorded inputs, of objects that were just walked down to, that need a look.
@@ -145,51 +186,58 @@ class Sweep:
         """
         found = Exceptions([], [], [], {}, [])
         for level in self.levels:
-            narrow = self._narrow(level)
+            looks = self._looks(level)
             if given := level.kinds.given - level.kinds.made:
-                self._look_at_given(level, given, narrow, found)
+                self._look_at_given(level, given, looks, found)
             if level.kinds.made:
-                self._look_at_made(level, narrow, found)
+                self._look_at_made(level, looks, found)
         return found
 
-    def _winner(self, slots: set[int], narrow: set[int], params: str = "c.params_id=0") -> str:
+    def _winner(self, slots: set[int], looks: Looks, params: str = "c.params_id=0") -> str:
         """What is picked now in the place of a recorded input: looked up as it suits each slot."""
-        in_bins, all_of_key = (latest(self.connection, self.sight, "e.sel", "e.at", params, narrow=narrowly) for narrowly in (False, True))
-        if self.sqlite and not slots <= narrow:
-            is_kept = is_latest(self.connection, self.sight, "e.sel", "e.at", "e.input", params)
-            in_bins = f"case when {is_kept} then e.input else {in_bins} end"
-        if not slots & narrow:
-            return in_bins
-        return all_of_key if slots <= narrow else f"case when e.slot in ({listed(slots & narrow)}) then {all_of_key} else {in_bins} end"
+        ways = [(self._way(narrow, changed, params), slots & (looks.narrow if narrow else slots - looks.narrow)
+                 & (looks.changed if changed else slots - looks.changed)) for narrow in (True, False) for changed in (True, False)]
+        used = [(way, those) for way, those in ways if those]
+        cases = "".join(f"when e.slot in ({listed(those)}) then {way} " for way, those in used[:-1])
+        return f"case {cases}else {used[-1][0]} end" if cases else used[-1][0]
+
+    def _way(self, narrow: bool, changed: bool, params: str) -> str:
+        """One way to look up: where most is as it was recorded, whether it is comes first."""
+        picked = latest(self.connection, self.sight, "e.sel", "e.at", params, narrow=narrow)
+        if changed:
+            return picked
+        is_kept = is_latest(self.connection, self.sight, "e.sel", "e.at", "e.input", params, narrow=narrow)
+        return f"case when {is_kept} then e.input else {picked} end"
 
     def _statement(self, level: Level, columns: str, inner: str, slots: set[int], used: str, where: str,
                    recipes: str = "") -> list[tuple[Any, ...]]:
         """What needs a look among the inputs of some slots; every input is looked up once, and only then the rest is read."""
-        source, given = numbers(self.connection, level.oids)
         is_most = len(slots) > FEW_SLOTS or (self.sqlite and slots == level.kinds.made | level.kinds.given)
         are = f"{'+' if is_most else ''}e.slot in ({listed(slots)})"
         return rows(self.connection, (
             f"select {columns},t.class_id,t.anchor from (select e.target,e.slot,e.pos,e.input,e.input_value,e.sel,{inner} "
-            f"from {source} b {self.join} edge e on e.target=b.oid and {are}{used}{self.fence}) x "
-            f"{self.join} object t on t.oid=x.target left join object w on w.oid=x.winner{recipes} where {where}{self.order}"), given)
+            f"from {level.table} b {self.join} edge e on e.target=b.oid and {are}{used}{self.fence}) x "
+            f"{self.looked_up}{recipes} where {where}{self.order}"), level.given)
 
-    def _look_at_given(self, level: Level, slots: set[int], narrow: set[int], found: Exceptions) -> None:
+    def _look_at_given(self, level: Level, slots: set[int], looks: Looks, found: Exceptions) -> None:
         """Inputs that cannot be made, so that nothing below them needs a look."""
-        columns = (f"x.target,x.slot,x.pos,x.input,w.value {self.differs} x.input_value,w.oid,w.class_id,w.creation_date,w.object_id,"
-                   f"w.anchor,{self._is_new(slots & narrow)}")
-        inner = f"{self._winner(slots, narrow)} as winner"
+        yes = ("", "") if self.sqlite else ("(", ")::int")
+        how = (f"{DIFFERS}*{yes[0]}(w.value {self.differs} x.input_value){yes[1]}+{MOVED}*{yes[0]}(w.anchor<>t.anchor){yes[1]}"
+               f"+{NEW}*{self._is_new(slots & looks.narrow)}")
+        columns = f"x.target,x.slot,x.pos,x.input,{how},w.oid,w.class_id,w.creation_date,w.object_id"
+        inner = f"{self._winner(slots, looks)} as winner"
         there, new = self._statement(level, columns, inner, slots, "", f"x.winner {self.differs} x.input"), tuple.__new__
         found.others.extend([new(Other, row) for row in there if row[5] is not None])
         for row in there:
             if row[5] is None:
                 found.vanished.append(row[:3])
-                found.targets[row[0]] = Target._make(row[11:])
+                found.targets[row[0]] = Target._make(row[9:])
 
-    def _look_at_made(self, level: Level, narrow: set[int], found: Exceptions) -> None:
+    def _look_at_made(self, level: Level, looks: Looks, found: Exceptions) -> None:
         """Inputs that can be made.  Unless some are old or depend on parameters, the recorded ones need not be read."""
         below = Kinds(level.kinds.below)
         old, wanted, unwanted = self._old_recipes(), self._wanted(below), self._unwanted(below)
-        winner = self._winner(level.kinds.made, narrow, wanted or "c.params_id=0")
+        winner = self._winner(level.kinds.made, looks, wanted or "c.params_id=0")
         if unwanted:
             winner = f"case when {unwanted} then null else {winner} end"
         used = f" {self.join} object i on i.oid=e.input" if old or wanted or unwanted else ""
@@ -206,12 +254,14 @@ class Sweep:
                 found.made.append(edge)
                 found.targets[edge.target] = Target._make(row[18:])
 
-    def _narrow(self, level: Level) -> set[int]:
-        """The slots of whose inputs few stand side by side, as far as a sample tells."""
-        sample = Level(level.oids[::max(1, len(level.oids) // SAMPLE)], level.kinds)
+    def _looks(self, level: Level) -> Looks:
+        """How the inputs of a level are best looked up, by a sample of its objects."""
+        sample = Level(self.connection, level.oids[::max(1, len(level.oids) // SAMPLE)], level.kinds)
+        picked = latest(self.connection, self.sight, "e.sel", "e.at", "c.params_id is not null")
         found = self._read(sample, level.kinds.made | level.kinds.given, (
-            f"e.slot,max((select count(*) from (select 1 from candidate c where c.sel=e.sel limit {FEW + 1}) few))"), " group by e.slot")
-        return {slot for slot, count in found if count <= FEW}
+            f"e.slot,max((select count(*) from (select 1 from candidate c where c.sel=e.sel limit {FEW + 1}) few)),"
+            f"avg(case when {picked}=e.input then 0.0 else 1.0 end)"), " group by e.slot")
+        return Looks({slot for slot, count, _ in found if count <= FEW}, {slot for slot, _, changed in found if changed > MOST})
 
     def _is_new(self, narrow: set[int]) -> str:
         """Whether nothing was ever made from a winner, nor from anything of its key and value; asked where few have one key."""
@@ -219,8 +269,8 @@ class Sweep:
             return "0"
         if self._last_used is None:
             self._last_used = rows(self.connection, "select coalesce(max(input),0) from edge")[0][0]
-        return (f"case when x.slot not in ({listed(narrow)}) or x.winner<={self._last_used} or exists(select 1 from candidate c "
-                "where c.sel=x.sel and c.value=w.value and c.oid<>x.winner) then 0 else 1 end")
+        return (f"(case when x.slot not in ({listed(narrow)}) or x.winner<={self._last_used} or exists(select 1 from candidate c "
+                "where c.sel=x.sel and c.value=w.value and c.oid<>x.winner) then 0 else 1 end)")
 
     def _old_recipes(self) -> list[int]:
         """The recipes of other versions of their classes than the present ones."""
@@ -270,7 +320,6 @@ class Sweep:
 
     def _wants(self, level: Level) -> list[Group]:
         kinds = level.kinds
-        source, given = numbers(self.connection, level.oids)
         picked = latest(self.connection, self.sight, "e.per", "e.at", narrow=True)
         left = (f"exists(select 1 from edge e where e.target=q.target and e.slot=q.slot and not exists(select 1 from object o "
                 f"{self.join} candidate c on c.sel=q.sel and c.span=0 and c.t_start=o.anchor and c.oid=o.oid and c.eligible=1 "
@@ -280,7 +329,8 @@ class Sweep:
         found = []
         for *want, count, hidden in rows(self.connection, (
                 f"select q.target,q.slot,q.sel,q.t_from,q.t_to,q.n,case when q.n>0 then {now} else 0 end,"
-                f"case when {hides} then 1 else 0 end from {source} b {self.join} want q on q.target=b.oid{self.order_wants}"), given):
+                f"case when {hides} then 1 else 0 end from {level.table} b {self.join} want q on q.target=b.oid{self.order_wants}"),
+                level.given):
             is_same = want[5] > 0 and count == want[5] and not hidden and want[1] not in kinds.exact
             found.append(Group(WantNow._make(want), is_same))
         return found
