@@ -103,23 +103,32 @@ NARROW = """(select c.oid from candidate c where c.sel={sel} and c.t_start<={at}
  and c.eligible=1 and {params} and {visible} order by c.created desc,c.object_id desc limit 1)"""
 
 
-def latest(connection: sa.Connection, sight: Sight, sel: str, at: str, params: str = "c.params_id=0", *, narrow: bool = False) -> str:
+Bins = Sequence[tuple[int, int]]
+
+
+def spans(connection: sa.Connection) -> Bins:
+    """The bins of lengths of validity that there are, each with its length."""
+    return [(span, length) for span, length in rows(connection, "select span,length from span")]
+
+
+def latest(connection: sa.Connection, sight: Sight, sel: str, at: str, params: str = "c.params_id=0", *, narrow: bool = False,
+           bins: Bins | None = None) -> str:
     """The rule as SQL: the row number of the winner.
 
     `sel` and `at` are expressions; `params` is a criterion on ``c.params_id``.  A `narrow` look-up goes through all objects of
-    one key; otherwise through the bins of lengths of validity, which pays where many stand side by side.
+    one key; otherwise through the `bins` of lengths of validity, which pays where many stand side by side.
     """
     words = {"sel": sel, "at": at, "params": params, "visible": sight.where("c")}
     if narrow:
         return NARROW.format(**words)
     if connection.dialect.name == "sqlite":
         return WIDE.format(**words)
-    bins = [BIN.format(span=span, length=length, **words) for span, length in rows(connection, "select span,length from span")]
-    return WIDE_OF_BINS.format(bins=" union all ".join(bins)) if bins else "null::bigint"
+    found = [BIN.format(span=span, length=length, **words) for span, length in (spans(connection) if bins is None else bins)]
+    return WIDE_OF_BINS.format(bins=" union all ".join(found)) if found else "null::bigint"
 
 
 def is_latest(connection: sa.Connection, sight: Sight, sel: str, at: str, recorded: str, params: str = "c.params_id=0", *,
-              narrow: bool = False) -> str:
+              narrow: bool = False, bins: Bins = ()) -> str:
     """A criterion that a recorded input is still picked: found without sorting, which takes a third longer.
 
     It holds where nothing else has as late a date.  Where it does not, the rule itself has to be asked: of two of the same
@@ -129,9 +138,8 @@ def is_latest(connection: sa.Connection, sight: Sight, sel: str, at: str, record
     words = {"sel": sel, "at": at, "other": OTHER[dialect].format(recorded=recorded), "params": params, "visible": sight.where("c")}
     if narrow:
         return f"{MARKED.format(bin='', **words)}&1=0"
-    bins = [MARKED.format(bin=IN_BIN.format(span=span, length=length, at=at), **words)
-            for span, length in rows(connection, "select span,length from span")]
-    return f"{GREATEST[dialect]}(-1,{','.join(bins)})&1=0" if bins else "1=0"
+    found = [MARKED.format(bin=IN_BIN.format(span=span, length=length, at=at), **words) for span, length in bins]
+    return f"{GREATEST[dialect]}(-1,{','.join(found)})&1=0" if found else "1=0"
 
 
 def rows(connection: sa.Connection, statement: str, given: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -15,7 +15,7 @@ from awe.dataflow.asked import asked, numbers
 from awe.dataflow.kinds import Kinds
 from awe.dataflow.parameters import ParameterBook
 from awe.dataflow.scopes import Scopes
-from awe.dataflow.select import WINNER_COLUMNS, EdgeNow, Sight, WantNow, Winner, is_latest, latest, rows
+from awe.dataflow.select import WINNER_COLUMNS, EdgeNow, Sight, WantNow, Winner, is_latest, latest, rows, spans
 from awe.dataflow.state import DAY, Cause, date_of
 from awe.persist.mapping import class_of
 
@@ -110,14 +110,6 @@ class Group(NamedTuple):
     is_same: bool
 
 
-class Level:
-    """Objects that are looked at together, and what inputs their classes have; `table` and `given` put them into a statement."""
-
-    def __init__(self, connection: sa.Connection, oids: list[int], kinds: Kinds) -> None:
-        self.oids, self.kinds = oids, kinds
-        self.table, self.given = numbers(connection, oids)
-
-
 class Looks(NamedTuple):
     """How inputs are looked up, as far as a sample tells.
 
@@ -131,6 +123,32 @@ class Looks(NamedTuple):
 
     narrow: set[int]
     changed: set[int]
+
+
+class Level:
+    """Objects that are looked at together, and what inputs their classes have.
+
+    Attributes
+    ----------
+    table, given
+        what puts the objects into a statement, and its parameter
+    unlike
+        those of them that have inputs in whose place something else is picked, once it was found out while walking down
+    """
+
+    def __init__(self, connection: sa.Connection, oids: list[int], kinds: Kinds) -> None:
+        self.oids, self.kinds = oids, kinds
+        self.table, self.given = numbers(connection, oids)
+        self.unlike: list[int] | None = None
+        self.looks = Looks(set(), set())
+
+
+class Choice(NamedTuple):
+    """SQL for what is picked now in the place of inputs: the object, the join that reads the recorded one, whether that is old."""
+
+    winner: str
+    used: str
+    is_old: str
 
 
 class Sweep:
@@ -153,7 +171,7 @@ class Sweep:
         self.fence = " limit -1" if self.sqlite else " offset 0"
         self.order, self.order_wants = ("", "") if self.sqlite else (" order by x.target,x.slot,x.pos", " order by q.target,q.slot")
         self.differs = "is not" if self.sqlite else "is distinct from"
-        self.looked_up = LOOKED_UP[connection.dialect.name]
+        self.looked_up, self.bins = LOOKED_UP[connection.dialect.name], spans(connection)
         self.levels: list[Level] = []
         self.seen: set[int] = set()
         self.links: list[tuple[int, int, int]] = []
@@ -162,17 +180,36 @@ class Sweep:
 
     # ------------------------------------------------------------------ going down
 
-    def extend(self, roots: Iterable[int], classes: Iterable[type]) -> None:
-        """Walk down from `roots`, objects of these classes, along recorded inputs that can be made."""
+    def extend(self, roots: Iterable[int], classes: Iterable[type], *, comparing: bool = True) -> None:
+        """Walk down from `roots`, objects of these classes, along recorded inputs that can be made.
+
+        While it is `comparing` it is found out on the way, where that can be, whether they are still picked.
+        """
         self.levels = []
         oids, kinds = [oid for oid in dict.fromkeys(roots) if oid not in self.seen], Kinds(classes)
         while oids:
             level = Level(self.connection, oids, kinds)
             self.levels.append(level)
             self.seen.update(oids)
-            links = self._read(level, kinds.made, "e.target,e.slot,e.input") if kinds.made else []
-            self.links += links  # type: ignore[arg-type]
+            if comparing:
+                level.looks = self._looks(level)
+            links = self._links(level, comparing=comparing) if kinds.made else []
+            self.links += links
             oids, kinds = [oid for oid in dict.fromkeys(link[2] for link in links) if oid not in self.seen], Kinds(kinds.below)
+
+    def _links(self, level: Level, *, comparing: bool) -> list[tuple[int, int, int]]:
+        """The inputs of a level that can be made: (target, slot, input).
+
+        Which of them are still picked is read with them, unless most are not, or what is wanted of them hangs on themselves.
+        """
+        made, below = level.kinds.made, Kinds(level.kinds.below)
+        if not comparing or made & level.looks.changed or any(self.book.uniform(cls) is None for cls in below.classes):
+            return self._read(level, made, "e.target,e.slot,e.input")  # type: ignore[return-value]
+        choice = self._choice(level, below)
+        is_like = f"case when {choice.winner}=e.input and not {choice.is_old} then 1 else 0 end"
+        found = self._read(level, made, f"e.target,e.slot,e.input,{is_like}", choice.used)
+        level.unlike = list(dict.fromkeys(link[0] for link in found if not link[3]))
+        return [link[:3] for link in found]  # type: ignore[misc]
 
     def _read(self, level: Level, slots: set[int], columns: str, more: str = "") -> list[tuple[Any, ...]]:
         """Some columns of the recorded inputs of a level."""
@@ -186,12 +223,19 @@ class Sweep:
         """
         found = Exceptions([], [], [], {}, [])
         for level in self.levels:
-            looks = self._looks(level)
             if given := level.kinds.given - level.kinds.made:
-                self._look_at_given(level, given, looks, found)
-            if level.kinds.made:
-                self._look_at_made(level, looks, found)
+                self._look_at_given(level, given, level.looks, found)
+            if level.kinds.made and level.unlike is None:
+                self._look_at_made(level, found)
+            elif level.unlike:
+                self._look_at_made(self._part(level, level.unlike), found)
         return found
+
+    def _part(self, level: Level, oids: list[int]) -> Level:
+        """Some objects of a level."""
+        part = Level(self.connection, oids, level.kinds)
+        part.looks = level.looks
+        return part
 
     def _winner(self, slots: set[int], looks: Looks, params: str = "c.params_id=0") -> str:
         """What is picked now in the place of a recorded input: looked up as it suits each slot."""
@@ -203,10 +247,11 @@ class Sweep:
 
     def _way(self, narrow: bool, changed: bool, params: str) -> str:
         """One way to look up: where most is as it was recorded, whether it is comes first."""
-        picked = latest(self.connection, self.sight, "e.sel", "e.at", params, narrow=narrow)
+        picked = latest(self.connection, self.sight, "e.sel", "e.at", params, narrow=narrow, bins=self.bins)
         if changed:
             return picked
-        is_kept = is_latest(self.connection, self.sight, "e.sel", "e.at", "e.input", params, narrow=narrow)
+        is_kept = is_latest(self.connection, self.sight, "e.sel", "e.at", "e.input", params, narrow=narrow,
+                            bins=self.bins)
         return f"case when {is_kept} then e.input else {picked} end"
 
     def _statement(self, level: Level, columns: str, inner: str, slots: set[int], used: str, where: str,
@@ -233,19 +278,22 @@ class Sweep:
                 found.vanished.append(row[:3])
                 found.targets[row[0]] = Target._make(row[9:])
 
-    def _look_at_made(self, level: Level, looks: Looks, found: Exceptions) -> None:
-        """Inputs that can be made.  Unless some are old or depend on parameters, the recorded ones need not be read."""
-        below = Kinds(level.kinds.below)
+    def _choice(self, level: Level, below: Kinds) -> Choice:
+        """What is picked in the place of inputs that can be made; unless some are old or depend on parameters, these need not be read."""
         old, wanted, unwanted = self._old_recipes(), self._wanted(below), self._unwanted(below)
-        winner = self._winner(level.kinds.made, looks, wanted or "c.params_id=0")
+        winner = self._winner(level.kinds.made, level.looks, wanted or "c.params_id=0")
         if unwanted:
             winner = f"case when {unwanted} then null else {winner} end"
         used = f" {self.join} object i on i.oid=e.input" if old or wanted or unwanted else ""
-        is_old = f"i.recipe_id in ({listed(old)})" if old else "1=0"
+        return Choice(winner, used, f"i.recipe_id in ({listed(old)})" if old else "1=0")
+
+    def _look_at_made(self, level: Level, found: Exceptions) -> None:
+        """Inputs that can be made."""
+        choice = self._choice(level, Kinds(level.kinds.below))
         for row in self._statement(
                 level, f"x.target,x.slot,x.pos,x.input,x.input_value,x.sel,x.at,x.per,x.is_old,{WINNER_COLUMNS}",
-                f"e.at,e.per,{winner} as winner,{is_old} as is_old", level.kinds.made, used,
-                f"(x.winner {self.differs} x.input{' or x.is_old' if old else ''})", " left join recipe r on r.id=w.recipe_id"):
+                f"e.at,e.per,{choice.winner} as winner,{choice.is_old} as is_old", level.kinds.made, choice.used,
+                f"(x.winner {self.differs} x.input or x.is_old)", " left join recipe r on r.id=w.recipe_id"):
             winner_now = Winner._make(row[9:18]) if row[9] is not None else None
             edge = EdgeNow._make((*row[:8], winner_now))
             if row[8]:
@@ -257,7 +305,7 @@ class Sweep:
     def _looks(self, level: Level) -> Looks:
         """How the inputs of a level are best looked up, by a sample of its objects."""
         sample = Level(self.connection, level.oids[::max(1, len(level.oids) // SAMPLE)], level.kinds)
-        picked = latest(self.connection, self.sight, "e.sel", "e.at", "c.params_id is not null")
+        picked = latest(self.connection, self.sight, "e.sel", "e.at", "c.params_id is not null", bins=self.bins)
         found = self._read(sample, level.kinds.made | level.kinds.given, (
             f"e.slot,max((select count(*) from (select 1 from candidate c where c.sel=e.sel limit {FEW + 1}) few)),"
             f"avg(case when {picked}=e.input then 0.0 else 1.0 end)"), " group by e.slot")
@@ -268,7 +316,8 @@ class Sweep:
         if not narrow:
             return "0"
         if self._last_used is None:
-            self._last_used = rows(self.connection, "select coalesce(max(input),0) from edge")[0][0]
+            last = rows(self.connection, "select input from edge order by input desc limit 1")  # of max() a policy would look at all
+            self._last_used = last[0][0] if last else 0
         return (f"(case when x.slot not in ({listed(narrow)}) or x.winner<={self._last_used} or exists(select 1 from candidate c "
                 "where c.sel=x.sel and c.value=w.value and c.oid<>x.winner) then 0 else 1 end)")
 
@@ -352,7 +401,7 @@ class Sweep:
 
         Nothing counts as looked at by that.
         """
-        self.extend(roots, classes)
+        self.extend(roots, classes, comparing=False)
         touched = asked(self.connection, "touched", (("sel", "bytes"),), [(sel,) for sel in sels])
         source, given = numbers(self.connection, [oid for level in self.levels for oid in level.oids])
         found = any(rows(self.connection, (
