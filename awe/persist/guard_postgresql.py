@@ -96,7 +96,8 @@ def texts(prefix: str, guarded: Sequence[Any], edited: Mapping[str, str], kept: 
                      for field, column in edited.items())
     checks = "\n".join(CHECK.format(field=field, column=column) for field, column in edited.items())
     old, new = (", ".join(f"{row}.{column}" for column in kept) for row in ("OLD", "NEW"))
-    bodies = {"refuse": REFUSE.format(prefix=prefix), "delete": DELETED.format(prefix=prefix, schema=schema),
+    bodies = policy_postgresql.functions(prefix, schema) if "project_member" in there else {}
+    bodies |= {"refuse": REFUSE.format(prefix=prefix), "delete": DELETED.format(prefix=prefix, schema=schema),
               "object": OBJECT.format(prefix=prefix, old=old, new=new, checks=checks),
               "shared": policy_postgresql.shared(prefix, schema, there),
               "apply": APPLY.format(prefix=prefix, schema=schema, declared=policy_postgresql.DECLARED, cases=cases,

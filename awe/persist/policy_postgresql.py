@@ -9,18 +9,27 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-ME = "(SELECT u.id FROM awe_user u WHERE u.name = current_user)"
-#: The projects whose objects are seen: those one takes part in, and the public one that was said to be worked for.
-PROJECTS = """ARRAY(SELECT m.project_id FROM project_member m JOIN awe_user u ON u.id = m.user_id WHERE u.name = current_user
+#: What a policy asks about the user.  A plan has each of these once for every table that it reads: as functions they are planned by
+#: themselves, and cost nothing in the eyes of PostgreSQL, which would count them for every row.  They are those of who asks.
+FUNCTIONS = {
+    "me() RETURNS integer": "SELECT u.id FROM awe_user u WHERE u.name = current_user",
+    # the projects whose objects are seen: those one takes part in, and the public one that was said to be worked for
+    "projects() RETURNS integer[]": """SELECT ARRAY(
+SELECT m.project_id FROM project_member m JOIN awe_user u ON u.id = m.user_id WHERE u.name = current_user
 UNION ALL SELECT p.id FROM project p WHERE p.public > 0 AND p.name = current_setting('awe.project', true)
-AND EXISTS (SELECT 1 FROM awe_user u WHERE u.name = current_user))"""
-MANAGED = """ARRAY(SELECT m.project_id FROM project_member m JOIN awe_user u ON u.id = m.user_id
-WHERE u.name = current_user AND m.manager > 0)"""
+AND EXISTS (SELECT 1 FROM awe_user u WHERE u.name = current_user))""",
+    "managed() RETURNS integer[]": """SELECT ARRAY(SELECT m.project_id FROM project_member m JOIN awe_user u ON u.id = m.user_id
+WHERE u.name = current_user AND m.manager > 0)"""}
+FUNCTION = """CREATE OR REPLACE FUNCTION {prefix}{head} LANGUAGE sql STABLE PARALLEL SAFE COST 1 SET search_path = {schema}, pg_temp AS
+$$ {body} $$"""
+ME = "(SELECT awe_guard_me())"
+PROJECTS = "(SELECT awe_guard_projects())::integer[]"
+MANAGED = "(SELECT awe_guard_managed())::integer[]"
 KNOWN = f"{ME} IS NOT NULL"
 #: Said by what is hidden, with numbers that PostgreSQL can compare with its statistics: most objects are public.
 HIDDEN = (f"privileges < 3 AND NOT (privileges = 2 AND project_id = ANY ({PROJECTS}) "
           f"OR privileges = 1 AND {{creator}} IS NOT DISTINCT FROM {ME})")
-HIDDEN_FROM_THE_WORLD = "privileges = 3 AND (SELECT NOT EXISTS (SELECT 1 FROM awe_user u WHERE u.name = current_user))"
+HIDDEN_FROM_THE_WORLD = "privileges = 3 AND (SELECT awe_guard_me() IS NULL)"
 VISIBLE = f"(NOT ({HIDDEN}) AND NOT ({HIDDEN_FROM_THE_WORLD}))"
 #: A row is there when its object is.  Without OFFSET, PostgreSQL reads all objects there are into a hash as soon as it expects many
 #: rows, though a page asks for fifty of them.
@@ -86,6 +95,11 @@ def shared(prefix: str, schema: str, there: Collection[str]) -> str:
     """The function that looks at the end of a transaction."""
     released = RELEASED.format(sees=SEES) if "release_member" in there else ""
     return SHARED.format(prefix=prefix, schema=schema, actor=ACTOR, sees=SEES, released=released)
+
+
+def functions(prefix: str, schema: str) -> dict[str, str]:
+    """The functions that policies ask, by name."""
+    return {head.split("(")[0]: FUNCTION.format(prefix=prefix, head=head, schema=schema, body=body) for head, body in FUNCTIONS.items()}
 
 
 def policies(owned: Sequence[Any], there: Collection[str]) -> dict[tuple[str, str], str]:
