@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import getpass
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from typing import Any
 from awe.errors import ConfigError, InstanceError, did_you_mean
 
 FILE_NAME = "awe.toml"
+#: What stands in no text of TOML as it is.
+CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -85,10 +88,13 @@ class Config:
 
 
 def toml_value(value: Any) -> str:
-    """A string, number or truth value as TOML writes it."""
+    """A string, number or truth value as TOML writes it; characters that control something are written by their numbers."""
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value) if isinstance(value, int | float) else '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, int | float):
+        return str(value)
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + '"'
 
 
 def default_home(environ: Mapping[str, str] = os.environ) -> Path:

@@ -124,3 +124,11 @@ def test_secrets_are_for_the_owner_alone(served: Served) -> None:
     for name in ("accounts.toml", "tokens.toml", "cookies.key"):
         assert (served.home / name).stat().st_mode & 0o777 == 0o600
     assert PASSWORD not in (served.home / "accounts.toml").read_text()
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\x11", "\r\n[[token]]\n", '"; \\', "\x7f", "na\u00efve \U0001f52d"])
+def test_a_token_of_any_name_leaves_those_of_others_readable(served: Served, name: str) -> None:
+    given = served.client.post("/api/v1/account/tokens", json={"name": name}, headers=served.headers("eve"))
+    told = served.client.get("/api/v1/account", headers=served.headers("eve")).json()
+    assert given.status_code == 200 and name.strip() in [one["name"] for one in told["tokens"]]
+    assert served.client.get("/api/v1/account", headers=served.headers("ann")).status_code == 200
