@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 BUSY_SECONDS = 30.0
 #: A connection that was not used for so long is asked whether its server still answers before it is used again.
-REST_SECONDS = 0.5
+REST_SECONDS = 0.1
 #: How much of the file of an SQLite database is read as memory, which spares copying its pages.
 MAPPED = 1 << 30
 SNAPSHOT = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ"}
