@@ -12,6 +12,8 @@ from awe.persist.declare import slots
 
 #: So many reasons of one node are told.
 REASONS = 3
+#: The mark of an optional input that is not there, and what is said of it.
+SPARED, NONE_NEEDED = "-", "none, and none is needed"
 
 
 def plan_tree(plan: Plan, depth: int | None = None) -> str:
@@ -31,7 +33,9 @@ def branch(node: Node, level: int, depth: int | None, seen: set[Node]) -> Iterat
         return
     for name, asked in node.inputs.items():
         if isinstance(asked, Ask):
-            if asked.node is not None and not is_settled_key(node, name, asked.node):
+            if asked.node is not None and is_spared(node, name, asked.node):
+                yield f"{'  ' * (level + 1)}{SPARED} {asked.node.name}: {NONE_NEEDED}"
+            elif asked.node is not None and not is_settled_key(node, name, asked.node):
                 yield from branch(asked.node, level + 1, depth, seen)
         else:
             yield from members(asked, level + 1, depth, seen)
@@ -61,6 +65,11 @@ def told(node: Node) -> str:
     why = "; ".join(reason.text for reason in node.reasons[:REASONS])
     more = f" (and {len(node.reasons) - REASONS} more)" if len(node.reasons) > REASONS else ""
     return f"{MARK[node.state]} {node.name}: {node.state.value}{': ' + why if why else ''}{more}"
+
+
+def is_spared(node: Node, slot: str, below: Node) -> bool:
+    """Whether an input is not there, and a node does without it."""
+    return below.state is State.MISSING and bool(getattr(slots(node.cls).get(slot), "optional", False))
 
 
 def is_settled_key(node: Node, slot: str, below: Node) -> bool:

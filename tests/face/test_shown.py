@@ -55,6 +55,12 @@ def test_a_plan_at_a_glance(instance) -> None:
     assert plan_tree(MasterFlat.plan(filter="r"), depth=0).count("\n") == 3
 
 
+def test_an_optional_input_that_is_not_there_is_no_alarm(instance) -> None:
+    said = plan_tree(ReducedScienceFrame.plan(chip="ccd50"))
+    assert "- StaticMask simcam ccd50 slow: none, and none is needed\n" in said
+    assert "x StaticMask" not in said
+
+
 def test_a_plan_tells_what_is_different_and_counts_what_is_alike(instance) -> None:
     ReducedScienceFrame.get_all(chip="ccd50")
     plan = ReducedScienceFrame.plan(chip="ccd50")

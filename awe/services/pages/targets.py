@@ -12,7 +12,7 @@ from awe.dataflow.registry import target_classes
 from awe.dataflow.state import State
 from awe.errors import QueryError
 from awe.face.named import object_named
-from awe.face.plans import is_settled_key
+from awe.face.plans import NONE_NEEDED, SPARED, is_settled_key, is_spared
 from awe.face.words import edit_given, keys_given, parameters_given, target_named
 from awe.persist.assume import with_assumed
 from awe.persist.declare import natural_key, parameters
@@ -94,14 +94,16 @@ def rows(plan: Plan, depth: int) -> Iterator[dict[str, Any]]:
     """The nodes of a plan as the rows of a tree: what is up to date ends its branch, unless it is asked for by depth."""
     seen: set[Node] = set()
     left = DRAWN
-    stack = [(top, 0, "") for top in reversed(plan.tops)]
+    stack = [(top, 0, "", False) for top in reversed(plan.tops)]
     plan.complete(plan.nodes)
     while stack and left:
-        node, level, slot = stack.pop()
+        node, level, slot, spared = stack.pop()
         again = node in seen and bool(node.inputs)
-        yield {"level": level, "slot": slot, "name": node.name, "state": node.state.value, "mark": MARK[node.state], "again": again,
-               "reasons": [reason.text for reason in node.reasons[:4]], "object_id": node.winner.object_id if node.winner else None,
-               "is_work": node.state.is_work, "is_blocked": node.state.is_blocked}
+        yield {"level": level, "slot": slot, "name": node.name, "again": again,
+               "state": NONE_NEEDED if spared else node.state.value, "mark": SPARED if spared else MARK[node.state],
+               "reasons": [] if spared else [reason.text for reason in node.reasons[:4]],
+               "object_id": node.winner.object_id if node.winner else None,
+               "is_work": node.state.is_work, "is_blocked": node.state.is_blocked and not spared}
         left -= 1
         seen.add(node)
         if not again and unfolds(node, level, depth):
@@ -114,17 +116,17 @@ def unfolds(node: Node, level: int, depth: int) -> bool:
     return level < depth if settled else level < max(depth, DEEPEST)
 
 
-def below(node: Node, level: int) -> Iterator[tuple[Node, int, str]]:
+def below(node: Node, level: int) -> Iterator[tuple[Node, int, str, bool]]:
     """What a node stands on, but for keys that there is nothing to do about; of raw data that are all well the first stands for all."""
     for slot, asked in node.inputs.items():
         nodes = [one.node for one in ([asked] if isinstance(asked, Ask) else asked)
                  if one.node is not None and not is_settled_key(node, slot, one.node)]
         well = [one for one in nodes if one.state is State.UP_TO_DATE and not one.inputs]
         if len(well) > FEW:
-            yield well[0], level, f"{slot}: {len(well)} of them"
+            yield well[0], level, f"{slot}: {len(well)} of them", False
         for one in nodes:
             if len(well) <= FEW or one not in well:
-                yield one, level, slot
+                yield one, level, slot, isinstance(asked, Ask) and is_spared(node, slot, one)
 
 
 def make(asked: Asked) -> Done:
