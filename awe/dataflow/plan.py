@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from awe.dataflow.node import Ask, Node
+from awe.dataflow.node import Ask, Node, Slots
 from awe.dataflow.request import Request
 from awe.dataflow.state import WORK, State
 
@@ -85,9 +85,19 @@ class Plan:
         return all(top.state in (State.UP_TO_DATE, State.MAY_GROW) for top in self.tops)
 
     def counts(self) -> dict[str, int]:
-        """How many nodes are in each state."""
-        found = Counter(node.state for node in self.nodes)
+        """How many nodes are in each state; what is missing and not needed does not count."""
+        spared = self.spared()
+        found = Counter(node.state for node in self.nodes if node not in spared)
         return {state.value: found[state] for state in State if found[state]}
+
+    def spared(self) -> set[Node]:
+        """What is not there, and what could use it does without."""
+        missing = {node for node in self.nodes if node.state is State.MISSING}.difference(self.tops)
+        for node in self.nodes if missing else ():
+            for name, asked in node.inputs.items():
+                if name not in Slots.of(node.cls).optional:
+                    missing.difference_update(one.node for one in ([asked] if isinstance(asked, Ask) else asked) if one.node is not None)
+        return missing
 
     def tree(self, depth: int | None = None) -> str:
         """The plan as an indented tree; what was shown before is shown once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import scipy.special
+import scipy
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]

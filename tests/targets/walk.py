@@ -111,12 +111,16 @@ def make_everything(workers: int = 0) -> None:
 def fingerprints(instance: Instance) -> dict[str, list[str]]:
     """Value and file hashes of everything that was made, by class and natural key."""
     found = {}
-    for target in made_classes():
-        for obj in target.select_all():
-            values = [getattr(obj, name) for name in natural_key(target)]
-            key = " ".join([target.__name__, *(str(getattr(value, "name", value)) for value in values)])
-            found[key] = [bytes(obj.value).hex(), *sorted(obj.files().values())]
+    for obj in made():
+        values = [getattr(obj, name) for name in natural_key(type(obj))]
+        key = " ".join([type(obj).__name__, *(str(getattr(value, "name", value)) for value in values)])
+        found[key] = [bytes(obj.value).hex(), *sorted(obj.files().values())]
     return found
+
+
+def made() -> list:
+    """Every object that was made, once: a class finds those of its subclasses too."""
+    return [obj for cls in made_classes() for obj in cls.select_all() if type(obj) is cls]
 
 
 def made_classes() -> list[type]:
