@@ -30,12 +30,13 @@ def winners(asked: Sequence[Request], pars: Pars | None = None) -> list[Winner |
     database = instance.database
     with database.snapshot() as connection:
         book = ParameterBook(connection, database.identity.project_id, call)
-        known: dict[int, tuple[bytes, Any]] = {}
+        known: dict[tuple[type, int], tuple[bytes, Any]] = {}
 
         def of_keys(one: Request) -> tuple[bytes, Any]:
-            if id(one.keys) not in known:  # the same keys are asked for at many moments
-                known[id(one.keys)] = selector_of(one.cls, one.keys), scope_of(one.cls, one.keys)
-            return known[id(one.keys)]
+            name = one.cls, id(one.keys)  # the same keys are asked for at many moments, and may be asked of several classes
+            if name not in known:
+                known[name] = selector_of(one.cls, one.keys), scope_of(one.cls, one.keys)
+            return known[name]
         asks = [(*of_keys(one), one.at) for one in asked]
         return select.pick(connection, instance.sight(), [
             (sel, at, book.wanted(one.cls, scope, at).ids) for one, (sel, scope, at) in zip(asked, asks, strict=True)])

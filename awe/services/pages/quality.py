@@ -84,9 +84,10 @@ def say(asked: Asked) -> Done:
     """Say something of an object, for all who see it."""
     obj = object_named(asked.instance, asked["id"])
     comment(obj, asked["text"], rating=asked["rating"], kind=asked["kind"])
+    rated = "" if asked["rating"] is None else f", rating={asked['rating']}"
     return Done(f"Your {asked['kind']} stands with {type(obj).__name__} {obj.object_id[:8]}.", f"/quality/{obj.object_id}",
                 {"object_id": obj.object_id, "comments": [one.as_dict() for one in obj.comments]},
-                f"obj.comment({asked['text']!r}, kind={asked['kind']!r})")
+                f"obj.comment({asked['text']!r}, kind={asked['kind']!r}{rated})")
 
 
 PLANE = Parameter("plane", str, "which plane", "image", choices=PLANES)
